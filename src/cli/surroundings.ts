@@ -4,6 +4,7 @@
 import { isatty } from 'node:tty'
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
 import type { Starter } from '../daemon/detach.ts'
+import type { Channel, Order, Word } from '../daemon/workers/protocol.ts'
 import type { openLedger } from '../ledger/sqlite/open.ts'
 import type { checkDestinations } from '../poll/check/destinations.ts'
 import type { checkAll, pollAll } from '../poll/poller.ts'
@@ -56,6 +57,8 @@ export interface Host {
   attached(): boolean
   /** The process that started this one in the background; null: it was not started in the background. */
   starter(): Promise<Starter | null>
+  /** The daemon that started this one to share its work; null: none did. */
+  daemon(): Promise<Channel<Word, Order> | null>
   /** Calls `act` at each such signal from now on. */
   on(signal: 'SIGHUP' | 'SIGUSR1', act: () => void): void
   /** From now on an uncaught error is given to `attempt`, and ends the process unless that returns true. */
@@ -80,6 +83,7 @@ export function processHost(contain: Host['contain'], { keepCode, cacheFolder }:
     pid: process.pid,
     attached: () => isatty(2),
     starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),
+    daemon: async () => (await import('../daemon/detach.ts')).takeDaemon(process),
     on: (signal, act) => void process.on(signal, act),
     contain,
     keepCode,

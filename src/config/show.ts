@@ -75,11 +75,12 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   })
 }
 
-function daemonKeys({ http, onProblem, alertAfterMs }: Configuration['daemon']): Written {
+function daemonKeys({ http, machine, onProblem, alertAfterMs }: Configuration['daemon']): Written {
   return withoutNull({
     http: http === null ? null : placeText(http.place),
     httpToken: sourceKeys(http?.token ?? null),
     httpHosts: http === null || http.hosts.length === 0 ? null : [...http.hosts],
+    machine,
     onProblem: onProblem === null ? null : [commandName(onProblem)],
     alertAfter: formatDuration(alertAfterMs),
   })

@@ -8,10 +8,7 @@
 // that no promise catches ends the poll of one account, not the process (uncaught.ts). Told to stop, it begins no more polls,
 // lets those that run record what they did, and ends within nine seconds. Signals, streams and exit codes are for the command
 // line.
-import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
-import { keepWhoIsTold } from '../config/daemon/told.ts'
-import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
 import { FIRST_OF } from '../config/values/written.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
@@ -19,31 +16,33 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { retryAll } from '../poll/account/amend.ts'
 import { Poller } from '../poll/poller.ts'
-import type { AccountReport } from '../poll/report.ts'
+import type { Planned } from '../status/status.ts'
 import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
+import { Endings } from './endings.ts'
 import { Uncaught } from './uncaught.ts'
 import { briefStatus, type Watched } from './http/watched.ts'
-import { isOfProcess, tellProcess } from './notify/process.ts'
 import { Rounds } from './notify/rounds.ts'
 import { copyLedger } from '../poll/run/daily-copy.ts'
 import { tidyLedger } from '../poll/account/tidy.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
+import { machineName } from '../poll/run/machine.ts'
+import { ProcessNews } from './process-news.ts'
 import { DaemonLease } from './lease.ts'
 import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
 import { isAlone, type PollEnded, Scheduler } from './schedule/scheduler.ts'
+import type { OwnProcess, Word } from './workers/protocol.ts'
+import { Workers } from './workers/workers.ts'
 
 /** From the order to stop to the end, whatever hangs. The command line would end the process after ten seconds. */
 const LAST_WORK_MS = 9000
 /** How often it looks for accounts that have failed for long. */
 const LOOK_MS = 60_000
-/** Ends are told days ahead. */
-const ENDINGS_MS = 3_600_000
 
 export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'prepare'> {
   readonly configuration: Configuration
@@ -55,6 +54,8 @@ export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'pr
   readonly version: string
   readonly clock?: Clock
   readonly random?: () => number
+  /** Absent: it has no other processes of its own. */
+  readonly workers?: { readonly others: number; readonly start: () => OwnProcess }
   /** For measurements. */
   readonly ended?: (ended: PollEnded) => void
 }
@@ -71,18 +72,15 @@ export class Daemon implements AsyncDisposable {
   readonly #uncaught: Uncaught
   readonly #alarm: Alarm
   readonly #rounds: Rounds
+  readonly #news: ProcessNews
   readonly #systemd: Systemd
   readonly #sinceMs = Date.now()
   /** Somebody wants it to end, so it is not a failure when it does not run then. */
   #stopped = false
   #current: CurrentConfiguration | null = null
-  /** When ends of sign-ins were looked for last. */
-  #endingsMs = Number.NEGATIVE_INFINITY
+  readonly #endings: Endings
   #reloading: Promise<readonly string[]> = Promise.resolve([])
-  /** One after the other: what is over was told before. */
-  #telling: Promise<void> = Promise.resolve()
-  /** A poll could not use the ledger, and none could since. */
-  #toldOfLedger = false
+  #workers: Workers | null = null
 
   private constructor(context: DaemonContext) {
     const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
@@ -105,6 +103,9 @@ export class Daemon implements AsyncDisposable {
     })
     this.#uncaught = new Uncaught(this.#scheduler, clock.nowMs)
     this.#alarm = new Alarm({ ledger, log, nowMs: clock.nowMs })
+    const inEffect = (): Configuration => this.#current?.configuration ?? configuration
+    this.#news = new ProcessNews({ configuration: inEffect, log, env, nowMs: clock.nowMs, signal })
+    this.#endings = new Endings(log, env)
     const watched = this.#watched()
     this.#rounds = new Rounds({
       ledger,
@@ -112,7 +113,7 @@ export class Daemon implements AsyncDisposable {
       env,
       nowMs: clock.nowMs,
       signal,
-      configuration: () => this.#current?.configuration ?? configuration,
+      configuration: inEffect,
       status: async () => await briefStatus(watched, await watched.signIns().catch(() => [])),
     })
     // Without this a rejection that nobody waits for would end the process.
@@ -145,7 +146,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Polls every account now, as if a person asked. */
   wake(): void {
-    for (const poll of this.#scheduler.wake(this.#current?.names ?? [], true)) poll.catch(() => {})
+    this.#wake(this.#current?.names ?? [])
   }
 
   /** Takes over the configuration as its file is now, whole or not at all. `yes`: what it changes of `delete` is meant. Resolves to
@@ -167,7 +168,10 @@ export class Daemon implements AsyncDisposable {
     this.#end.resolve()
     const limit = new AbortController()
     await Promise.race([
-      this.#scheduler[Symbol.asyncDispose]().then(() => this.#poller[Symbol.asyncDispose]()),
+      Promise.all([
+        this.#workers?.[Symbol.asyncDispose](),
+        this.#scheduler[Symbol.asyncDispose]().then(() => this.#poller[Symbol.asyncDispose]()),
+      ]),
       wait(LAST_WORK_MS, undefined, { signal: limit.signal }).catch(() => {}),
     ])
     limit.abort()
@@ -181,7 +185,7 @@ export class Daemon implements AsyncDisposable {
     const { ledger, env, log, signal, configuration, version } = this.#context
     const lease = this.#owned.use(await DaemonLease.take({ ledger, signal, ended: (error) => this.#end.reject(error) }))
     this.#every(LOOK_MS, () => void lease.renew())
-    await ledger.join({ machine: hostname(), version })
+    await ledger.join({ machine: machineName(configuration), version })
     await this.#poller.sweep()
     this.#current = this.#owned.use(
       await CurrentConfiguration.begin(configuration, {
@@ -202,64 +206,48 @@ export class Daemon implements AsyncDisposable {
     this.#owned.use(this.#rounds)
     this.#every(LOOK_MS, () => void this.#look(current))
     this.#every(LOOK_MS, () => void this.#rounds.look())
-    this.#every(LOOK_MS, () => void this.#tellEndings(current))
+    this.#every(LOOK_MS, () => void this.#endings.look(current.configuration))
     this.#every(LOOK_MS, () => void copyLedger(current.configuration, { ledger, log }))
     const { clock = systemClock } = this.#context
     const tidy = { ledger, log, signal: this.#stop.signal }
     this.#every(LOOK_MS, () => void tidyLedger(current.configuration, { ...tidy, nowMs: clock.nowMs() }))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
+    const { workers } = this.#context
+    if (workers !== undefined && workers.others > 0)
+      this.#workers = new Workers({
+        count: workers.others,
+        start: workers.start,
+        log,
+        ended: (ended) => this.#endedElsewhere(ended),
+      })
+    // Where other machines share it, they are woken here, and this one there.
+    if (ledger.spans === 'machines')
+      this.#owned.use(
+        ledger.heed((accounts) => {
+          this.#scheduler.woken(accounts)
+          this.#workers?.tell({ kind: 'wake', accounts })
+        }),
+      )
     await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
-    this.#works(current)
+    this.#news.works()
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
-  }
-
-  /** Beside the mail: one poll that cannot use the ledger may be one of a full disk. */
-  #tellOfLedger({ error, outcome }: AccountReport): void {
-    if (error?.code === 'ERR_LEDGER') {
-      this.#toldOfLedger = true
-      this.#tellProcess(new PopfetchError('ERR_LEDGER', error.message, { scope: 'process', retry: error.retry }))
-    } else if (this.#toldOfLedger && (outcome === 'ok' || outcome === 'partial')) {
-      this.#toldOfLedger = false
-      this.#tellProcess(null)
-    }
-  }
-
-  /** It works by this configuration: who is told by it hears of one that cannot be read. */
-  #works({ configuration }: CurrentConfiguration): void {
-    const { log, env } = this.#context
-    this.#tellProcess(null)
-    keepWhoIsTold(configuration, env).catch((error: unknown) =>
-      log.warn('who is to be told could not be kept', { error: String(error) }),
-    )
-  }
-
-  /** Beside everything else: nobody waits for it. `error` null: it works. */
-  #tellProcess(error: PopfetchError | null): void {
-    const { log, env, clock = systemClock } = this.#context
-    const configuration = this.#current?.configuration ?? this.#context.configuration
-    const context = { configuration, log, env, nowMs: clock.nowMs(), signal: this.#stop.signal }
-    const before = this.#telling
-    this.#telling = (async () => {
-      await before
-      await tellProcess(error, context)
-    })()
   }
 
   /** What the web server may see and do. */
   #watched(): Watched {
     const { ledger, env, version, clock = systemClock } = this.#context
-    const [scheduler, current] = [this.#scheduler, (): CurrentConfiguration | null => this.#current]
+    const [plan, current] = [() => this.#plan, (): CurrentConfiguration | null => this.#current]
     const configuration = (): Configuration => current()?.configuration ?? this.#context.configuration
     const wake = (account: string | null): void => {
       const names = account === null ? (current()?.names ?? []) : [account]
-      for (const poll of scheduler.wake(names, true)) poll.catch(() => {})
+      this.#wake(names)
     }
     return {
       ledger,
       get plan() {
-        return scheduler.plan
+        return plan()
       },
       get configured() {
         return configuration().accounts.map(({ name }) => name)
@@ -267,7 +255,7 @@ export class Daemon implements AsyncDisposable {
       get destinations() {
         return [...configuration().destinations.values()].flatMap(({ type, name }) => (type === FIRST_OF ? [] : [name]))
       },
-      process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: hostname() },
+      process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: machineName(configuration()) },
       nowMs: clock.nowMs,
       signIns: async () => await listedSignIns(configuration(), env),
       wake,
@@ -282,6 +270,37 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
+  /** What it plans, and its other processes do. */
+  get #plan(): readonly Planned[] {
+    const { plan } = this.#scheduler
+    return this.#workers?.with(plan) ?? plan
+  }
+
+  /** As if a person asked. How the polls end is for the log. */
+  #wake(names: readonly string[]): void {
+    void this.#spread(names)
+      .catch(() => {})
+      .then(() => {
+        for (const poll of this.#scheduler.wake(names, true)) poll.catch(() => {})
+      })
+  }
+
+  /** Where others share the work, they take their part of what is woken. */
+  async #spread(names: readonly string[]): Promise<void> {
+    const { ledger } = this.#context
+    if (this.#workers === null && ledger.spans === 'machine') return
+    await ledger.wake(names)
+    this.#workers?.tell({ kind: 'wake', accounts: names })
+  }
+
+  /** Another process has polled an account of ours. */
+  #endedElsewhere({ account: name, thrown, waitMs, ...ended }: Extract<Word, { kind: 'ended' }>): void {
+    const account = this.#current?.configuration.accounts.find((each) => each.name === name)
+    if (account === undefined) return
+    this.#scheduler.polledElsewhere(name, ended.report, waitMs)
+    this.#ended({ account, ...ended, waitMs, thrown })
+  }
+
   #every(ms: number, act: () => void): void {
     const timer = setInterval(act, ms)
     this.#owned.defer(() => clearInterval(timer))
@@ -292,9 +311,9 @@ export class Daemon implements AsyncDisposable {
     this.#journal.ended(ended)
     this.#current?.metrics?.ended(ended)
     this.#rounds.ended(report)
-    this.#tellOfLedger(report)
+    this.#news.ended(report)
     this.#context.ended?.(ended)
-    if (this.#current !== null) void this.#tellEndings(this.#current)
+    if (this.#current !== null) void this.#endings.look(this.#current.configuration)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040, replaced program), fails for all accounts.
     if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {
       const { message } = report.error
@@ -304,23 +323,11 @@ export class Daemon implements AsyncDisposable {
 
   /** While a poll hangs, systemd hears nothing, and starts the process again (N035, alive but stuck). */
   #feed(): void {
-    if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
-  }
-
-  /** Sign-ins and client secrets that end soon: told once. By the clock of the day: a machine that sleeps most of it hears in time. */
-  async #tellEndings({ configuration }: CurrentConfiguration): Promise<void> {
-    const nowMs = Date.now()
-    if (configuration.oauth.size === 0 || Math.abs(nowMs - this.#endingsMs) < ENDINGS_MS) return
-    this.#endingsMs = nowMs
-    const { log, env } = this.#context
-    const lines = await signInsOf(configuration, env)
-      .endings()
-      .catch(() => [])
-    for (const line of lines) log.warn(line)
+    if (this.#plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
   }
 
   async #look({ names, configuration }: CurrentConfiguration): Promise<void> {
-    const hangs = this.#scheduler.plan.flatMap(({ account, overdue }) => (overdue ? [account] : []))
+    const hangs = this.#plan.flatMap(({ account, overdue }) => (overdue ? [account] : []))
     await this.#alarm.look(configuration.daemon, new Set(names), new Set(hangs))
   }
 
@@ -329,7 +336,7 @@ export class Daemon implements AsyncDisposable {
     switch (request.verb) {
       case 'status': {
         const { file } = current.configuration
-        return { pid, sinceMs: this.#sinceMs, version: this.#context.version, file, accounts: this.#scheduler.plan }
+        return { pid, sinceMs: this.#sinceMs, version: this.#context.version, file, accounts: this.#plan }
       }
       case 'wake':
         return await this.#woken(request, current)
@@ -350,6 +357,7 @@ export class Daemon implements AsyncDisposable {
       const same = current.isMarked(request.mark) && accounts.every((name) => known.has(name))
       if (!same) return { accounts, reports: null }
     }
+    if (request.eager) await this.#spread(accounts.filter((name) => known.has(name)))
     const polls = this.#scheduler.wake(accounts, request.eager)
     if (request.wait) return { accounts, reports: await Promise.all(polls) }
     // How the polls end is for the log; an unknown name is refused at once.
@@ -363,13 +371,13 @@ export class Daemon implements AsyncDisposable {
     try {
       const changes = (await this.#current?.reload(yes)) ?? []
       log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
-      if (this.#current !== null) this.#works(this.#current)
+      this.#news.works()
+      this.#workers?.tell({ kind: 'reload' })
       return changes
     } catch (thrown) {
       const error = asPopfetchError(thrown, 'process')
       log.error(`reload: the old configuration stays in effect: ${error.message}`, { error: error.code })
-      // By those whom the old one names.
-      if (isOfProcess(error)) this.#tellProcess(error)
+      this.#news.failed(error)
       throw error
     }
   }

@@ -1,11 +1,16 @@
-// Into the background: the program is started again, in a session of its own and without a terminal. It tells the process that
-// started it whether it runs. Node cannot fork, and a new process has nothing open that the old one had.
+// The program, started again. Into the background: in a session of its own and without a terminal; it tells the process that
+// started it whether it runs. As a worker of a daemon: workers/ says what for. Node cannot fork, and a new process has nothing open
+// that the old one had.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { asPopfetchError, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
 import { type ReportedError, reportError } from '../poll/report.ts'
+import type { Channel, Order, OwnProcess, Word as WorkerWord } from './workers/protocol.ts'
 
 /** A variable of the new process's environment: it has a starter to tell. */
 const MARK = 'POPFETCH_DETACHED'
+
+/** The same of a worker: it belongs to a daemon. */
+const WORKER = 'POPFETCH_WORKER'
 
 /** Opening the ledger may take 30 s, waiting for its lease 5 s. */
 const START_LIMIT_MS = 60_000
@@ -90,5 +95,40 @@ export function takeStarter(self: StartedProcess): Starter | null {
   return {
     up: () => say({ kind: 'up' }),
     failed: (thrown) => say({ kind: 'failed', error: reportError(asPopfetchError(thrown, 'process')) }),
+  }
+}
+
+/** Starts a process that shares the work of this one. It ends when this one does, however that ends. */
+export function startWorker(command: readonly string[], env: NodeJS.ProcessEnv): OwnProcess {
+  const [program = '', ...args] = command
+  // What systemd watches is the daemon.
+  const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, WATCHDOG_PID: ___, ...rest } = env
+  const child = spawn(program, args, {
+    env: { ...rest, [WORKER]: '1' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  return {
+    pid: child.pid ?? 0,
+    kill: () => void child.kill('SIGKILL'),
+    say: (order) => void (child.connected && child.send(order, () => {})),
+    listen(hear, gone) {
+      child.on('message', (word) => hear(word as WorkerWord))
+      child.once('error', ({ message }) => gone(`it cannot be started: ${message}`))
+      child.once('exit', (code, killedBy) => gone(killedBy ?? `exit code ${code}`))
+    },
+  }
+}
+
+/** The daemon that started this process to share its work; null: none did. */
+export function takeDaemon(self: NodeJS.Process): Channel<WorkerWord, Order> | null {
+  if (self.env[WORKER] === undefined || !self.connected) return null
+  delete self.env[WORKER]
+  return {
+    say: (word) => void (self.connected && self.send?.(word, undefined, undefined, () => {})),
+    listen(hear, gone) {
+      self.on('message', (order) => hear(order as Order))
+      self.once('disconnect', () => gone('the daemon is gone'))
+      if (!self.connected) gone('the daemon is gone')
+    },
   }
 }

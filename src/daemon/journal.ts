@@ -90,6 +90,6 @@ function countsOf({ delivered, deferred, refused, held, possibleDuplicates, dele
   return { delivered, deferred, refused, held, possibleDuplicates, deleted, bytes }
 }
 
-function stackOf(thrown: unknown): string {
+export function stackOf(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
 }

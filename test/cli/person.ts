@@ -60,6 +60,7 @@ export class Person implements AsyncDisposable {
         pid: 1,
         attached: () => false,
         starter: () => Promise.resolve(null),
+        daemon: () => Promise.resolve(null),
         on: () => {},
         contain: () => {},
         keepCode: () => {},

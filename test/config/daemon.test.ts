@@ -13,6 +13,7 @@ describe('daemon', () => {
     expect(configuration.daemon).toEqual({
       http: { place: { kind: 'port', host: '::1', port: 9464 }, hosts: ['pop.example.org'], token: null },
       onProblem: ['notify', '--account'],
+      machine: null,
       alertAfterMs: 7_200_000,
     })
     const shown = showConfiguration(configuration)

@@ -197,7 +197,7 @@ test('the top level has its defaults', async () => {
     statePath: scene.path('home/.local/state/popfetch/state.db'),
     concurrency: 64,
     perHost: null,
-    daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
+    daemon: { http: null, machine: null, onProblem: null, alertAfterMs: 21_600_000 },
     log: { file: null, level: 'info', format: null },
     warnings: [],
   })

@@ -25,7 +25,7 @@ class Scene {
 
   ended(facts: Partial<AccountReport>, thrown: unknown = null): void {
     const report = accountReport(facts)
-    this.#journal.ended({ account: account('work'), report, health: failing(1), lateMs: 0, thrown })
+    this.#journal.ended({ account: account('work'), report, health: failing(1), lateMs: 0, waitMs: 0, thrown })
   }
 
   failed(code: string, message = code): void {

@@ -92,6 +92,7 @@ async function whatIsTold(): Promise<Told> {
       pid: process.pid,
       attached: () => false,
       starter: () => Promise.resolve(null),
+      daemon: () => Promise.resolve(null),
       on: () => {},
       contain: () => {},
       keepCode: () => {},

@@ -277,7 +277,7 @@ const STRUCTURES: readonly Structure[] = [
       return () => {
         const journal = new Journal(silentLog, () => 0)
         for (const report of reports)
-          journal.ended({ account: account('work'), report, health: null, lateMs: 0, thrown: null })
+          journal.ended({ account: account('work'), report, health: null, lateMs: 0, waitMs: 0, thrown: null })
       }
     },
   },

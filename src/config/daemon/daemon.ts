@@ -92,6 +92,11 @@ export function daemon(resolve: value.ResolvePath) {
         .describe(
           'Host names under which http may be reached, besides its address; requests for other names are refused',
         ),
+      machine: value
+        .orNull(value.parsed('a name of letters, digits, ".", "_" and "-"', parseMachine))
+        .describe(
+          'Name of this machine among those that share a ledger; by default its host name (in a container set one that stays)',
+        ),
       onProblem: value
         .orNull(value.program(resolve))
         .describe(
@@ -111,11 +116,15 @@ export function daemon(resolve: value.ResolvePath) {
       path: ['httpToken'],
     })
     .prefault({})
-    .transform(({ alertAfter, http, metrics, httpHosts, httpToken, onProblem }) => {
+    .transform(({ alertAfter, http, metrics, httpHosts, httpToken, machine, onProblem }) => {
       const served = http ?? metrics
       const listen: Listen | null = served === null ? null : { place: served, hosts: httpHosts, token: httpToken }
-      return { http: listen, onProblem, alertAfterMs: alertAfter }
+      return { http: listen, machine, onProblem, alertAfterMs: alertAfter }
     })
+}
+
+function parseMachine(text: string): string | null {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text) ? text : null
 }
 
 /** Does nobody reach it but users of this machine? */

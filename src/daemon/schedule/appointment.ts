@@ -31,6 +31,8 @@ export interface Moment {
 export interface Asker {
   /** A person asks: the back-off does not hold. */
   readonly eager: boolean
+  /** Since when, by the clock that never jumps. */
+  readonly sinceMs: number
   resolve(report: AccountReport): void
   reject(error: PopfetchError): void
 }

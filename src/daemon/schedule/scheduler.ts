@@ -47,6 +47,8 @@ export interface PollEnded {
   readonly health: AccountHealth | null
   /** How much later than planned the poll began. */
   readonly lateMs: number
+  /** How long until it is due again. */
+  readonly waitMs: number
   /** An error that no promise caught; null: none. */
   readonly thrown: unknown
 }
@@ -121,7 +123,7 @@ export class Scheduler implements AsyncDisposable {
       if (this.#stopped) reject(stopping())
       else if (appointment === undefined) reject(unknownAccount(name))
       else {
-        appointment.askers.push({ eager, resolve, reject })
+        appointment.askers.push({ eager, sinceMs: this.#elapsedMs, resolve, reject })
         if (appointment.dueMs !== null) this.#due(appointment, this.#elapsedMs)
       }
       return promise
@@ -136,6 +138,20 @@ export class Scheduler implements AsyncDisposable {
       const appointment = this.#appointments.get(name)
       if (appointment !== undefined && appointment.dueMs !== null) this.#due(appointment, this.#elapsedMs)
     }
+    this.#arm()
+  }
+
+  /** Another process has polled this account, as `report` says, and it is due again so long from now. Who asked before that poll began
+   *  has the answer. */
+  polledElsewhere(name: string, report: AccountReport, waitMs: number): void {
+    const appointment = this.#appointments.get(name)
+    if (appointment === undefined || appointment.dueMs === null) return
+    const beganMs = this.#elapsedMs - report.durationMs
+    const answered = appointment.askers.filter(({ sinceMs }) => sinceMs <= beganMs)
+    appointment.askers = appointment.askers.filter((asker) => !answered.includes(asker))
+    for (const asker of answered) asker.resolve(report)
+    const scatterMs = this.#context.random() * EARLY_SCATTER_MS
+    if (appointment.askers.length === 0) this.#again(appointment, waitMs + scatterMs)
     this.#arm()
   }
 
@@ -287,7 +303,7 @@ export class Scheduler implements AsyncDisposable {
     const askers = planned.askers ?? appointment.askers.splice(0)
     this.#again(appointment, appointment.askers.length > 0 ? 0 : waitMs)
     const lateMs = Math.max(0, this.#elapsedMs - report.durationMs - dueMs)
-    ended({ account, report, health, lateMs, thrown })
+    ended({ account, report, health, lateMs, waitMs, thrown })
     for (const asker of askers) asker.resolve(report)
   }
 

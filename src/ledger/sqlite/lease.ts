@@ -91,10 +91,10 @@ export class LeaseRows {
     return free
   }
 
-  /** Inside a transaction. What each living process has, by the name of its lock file. */
+  /** What each living process has, by the name of its lock file. Changes nothing. */
   holders(): ReadonlyMap<string, readonly string[]> {
     const held = Map.groupBy(rowsOf(this.#all), (row) => text(row[1]))
-    const living = [...held].filter(([file]) => file === this.#own?.name || !this.#removeIfDead(file))
+    const living = [...held].filter(([file]) => this.isAlive(file))
     const accounts = (rows: readonly Row[]): string[] =>
       rows.map((row) => text(row[0])).filter((name) => !name.startsWith(SHARE))
     return new Map(living.map(([file, rows]) => [file, accounts(rows)]))
@@ -109,9 +109,9 @@ export class LeaseRows {
     return this.#ownName()
   }
 
-  /** Inside a transaction. Does the process of this name live? */
+  /** Does the process of this name live? Changes nothing. */
   isAlive(name: string): boolean {
-    return name === this.#own?.name || !this.#removeIfDead(name)
+    return name === this.#own?.name || !this.#ifDead(name, () => {})
   }
 
   /** Inside a transaction: these rows of ours. */

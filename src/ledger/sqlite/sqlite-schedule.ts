@@ -66,9 +66,12 @@ export class SqliteSchedule {
   }
 
   join(card: WorkerCard, sinceMs: number | null): Promise<number> {
+    const { leases, memos } = this.#rows
     return this.#access.write(() => {
+      const own = leases.own()
+      for (const [memo] of memos.memos(CARD)) if (!leases.isAlive(memo.slice(CARD.length))) memos.setMemo(memo, null)
       const joined: Card = { ...card, sinceMs: sinceMs ?? this.#nowMs }
-      this.#rows.memos.setMemo(CARD + this.#rows.leases.own(), JSON.stringify(joined))
+      memos.setMemo(CARD + own, JSON.stringify(joined))
       return joined.sinceMs
     }, 'process')
   }
@@ -81,16 +84,11 @@ export class SqliteSchedule {
 
   async workers(): Promise<readonly Worker[]> {
     const { leases, memos } = this.#rows
-    const found = await this.#access.write(() => {
+    const found = await this.#access.read(() => {
       const holders = leases.holders()
-      const cards = memos.memos(CARD).flatMap(([memo, text]) => {
-        const name = memo.slice(CARD.length)
-        if (holders.has(name) || leases.isAlive(name)) return [[name, text] as const]
-        memos.setMemo(memo, null)
-        return []
-      })
-      return { holders, cards: new Map(cards) }
-    }, 'process')
+      const cards = memos.memos(CARD).map(([memo, text]) => [memo.slice(CARD.length), text] as const)
+      return { holders, cards: new Map(cards.filter(([name]) => holders.has(name) || leases.isAlive(name))) }
+    })
     const names = new Set([...found.cards.keys(), ...found.holders.keys()])
     const workers = [...names].map((name) => this.#worker(name, found.cards.get(name) ?? null, found.holders.get(name)))
     return workers.toSorted((a, b) => (a.sinceMs ?? Infinity) - (b.sinceMs ?? Infinity) || (a.name < b.name ? -1 : 1))

@@ -105,6 +105,7 @@ export class Cron implements Driver {
         pid: process.pid,
         attached: () => false,
         starter: () => Promise.resolve(null),
+        daemon: () => Promise.resolve(null),
         on: () => {},
         contain: () => {},
         keepCode: () => {},

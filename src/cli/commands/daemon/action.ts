@@ -5,22 +5,26 @@ import { resolvePath, usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
-import { PopfetchError } from '../../../errors.ts'
+import type { Channel, Order, Word } from '../../../daemon/workers/protocol.ts'
+import { reportError } from '../../../poll/report.ts'
+import { asPopfetchError, PopfetchError } from '../../../errors.ts'
 import { usageError } from '../../command-errors.ts'
 import { STANDARD_ERROR } from '../../common-options.ts'
-import { EXIT_OK } from '../../../status/exit.ts'
+import { EXIT_OK, exitCodeOfError } from '../../../status/exit.ts'
 import { boundCompileCache } from '../../compile-cache.ts'
 import { holdProgram } from '../../held-program.ts'
 import { isConfigured } from './first-configuration.ts'
 import type { DaemonInvocation } from './options.ts'
 import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
-import { openLogs, type Logs } from './logs.ts'
+import { logTo, openLogs, type Logs } from './logs.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { version } from '../../version.ts'
 
 /** Resolves to 0 once the process runs in the background, or when the daemon in this one was told to end. */
 export async function run(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
+  const daemon = await surroundings.host.daemon()
+  if (daemon !== null) return await workFor(daemon, invocation, surroundings)
   const starter = await surroundings.host.starter()
   if (!(await isConfigured(invocation, surroundings))) return EXIT_OK
   if (starter === null) await refuseSecond(invocation, surroundings)
@@ -83,9 +87,10 @@ async function sayHowItStarts(
 
 /** The command line again, with absolute paths: the daemon runs in another directory. */
 function argumentsOf(invocation: DaemonInvocation, config: string, { cwd, env }: Surroundings): readonly string[] {
-  const { state, logFile, logLevel, accounts } = invocation
+  const { state, logFile, logLevel, accounts, workers } = invocation
   return [
     '--daemon',
+    ...(workers === 1 ? [] : ['--workers', String(workers)]),
     '--config',
     config,
     ...(state === null ? [] : ['--state', resolvePath(state, cwd, env)]),
@@ -104,6 +109,7 @@ async function work(
   holdProgram()
   boundCompileCache(env)
   const { Daemon } = await import('../../../daemon/daemon.ts')
+  const { startWorker } = await import('../../../daemon/detach.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
   await using opened = new AsyncDisposableStack()
@@ -124,6 +130,14 @@ async function work(
       env,
       signal,
       version,
+      workers: {
+        others: invocation.workers - 1,
+        start: () =>
+          startWorker(
+            [...host.command, ...argumentsOf({ ...invocation, workers: 1 }, configuration.file, surroundings)],
+            env,
+          ),
+      },
     }),
   )
   host.contain((thrown) => daemon.contain(thrown))
@@ -137,6 +151,46 @@ async function work(
   }
   logs.log.info('stopping')
   return EXIT_OK
+}
+
+/** One of several processes: the daemon that started it has socket, log and page. */
+async function workFor(
+  daemon: Channel<Word, Order>,
+  invocation: DaemonInvocation,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { env, host, signal, rooms } = surroundings
+  holdProgram()
+  // The daemon hears them, and says what is to be done.
+  for (const ignored of ['SIGHUP', 'SIGUSR1'] as const) host.on(ignored, () => {})
+  try {
+    const { Worker } = await import('../../../daemon/workers/worker.ts')
+    const configuration = await readConfiguration(invocation, surroundings)
+    await using opened = new AsyncDisposableStack()
+    const { openLedger } = await rooms.ledger()
+    const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
+    const worker = opened.use(
+      await Worker.start({
+        configuration,
+        only: invocation.accounts,
+        load: () => readConfiguration({ ...invocation, config: configuration.file }, surroundings),
+        ledger,
+        log: logTo(daemon, invocation.logLevel ?? configuration.log.level),
+        env,
+        signal,
+        version,
+        daemon,
+      }),
+    )
+    host.contain((thrown) => worker.contain(thrown))
+    await worker.end
+    return EXIT_OK
+  } catch (error) {
+    // The daemon tells it.
+    const reported = reportError(asPopfetchError(error, 'process'))
+    daemon.say({ kind: 'failed', error: reported })
+    return exitCodeOfError(reported)
+  }
 }
 
 /** Listens before anybody can know of the process: until then these signals would end it. A signal that comes before the

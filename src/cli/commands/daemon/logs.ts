@@ -2,8 +2,18 @@
 import { usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
+import type { Channel, Order, Word } from '../../../daemon/workers/protocol.ts'
 import { display } from '../../../display.ts'
-import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
+import {
+  bothLogs,
+  handedLog,
+  openLog,
+  printedLog,
+  type FileLog,
+  type Log,
+  type LogFacts,
+  type LogLevel,
+} from '../../../log.ts'
 import { obstacleOf } from '../../../own-file.ts'
 import { configurationError } from '../../command-errors.ts'
 import { logFileOf, printedForm, sayUnjudged } from '../../open/configured.ts'
@@ -12,6 +22,8 @@ import type { DaemonInvocation } from './options.ts'
 
 /** The usual log is turned at this length: with the one before it 20 MB, years of an ordinary daemon (DESIGN 5). */
 const USUAL_LOG_BYTES = 10_000_000
+
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
 export interface Logs {
   readonly log: Log
@@ -53,6 +65,15 @@ export async function openLogs(
       current = wanted
     },
   }
+}
+
+/** The log of a process that shares the work of a daemon: it has the lines. A trace of sessions is too much for the way there. */
+export function logTo(daemon: Channel<Word, Order>, level: LogLevel): Log {
+  const say = (at: Exclude<LogLevel, 'trace'>) => (text: string, facts: LogFacts) =>
+    daemon.say({ kind: 'log', level: at, text, facts })
+  const isWanted = (at: LogLevel): boolean => LEVELS.indexOf(at) >= LEVELS.indexOf(level)
+  const wanted = LEVELS.flatMap((at) => (at !== 'trace' && isWanted(at) ? [[at, say(at)] as const] : []))
+  return handedLog(Object.fromEntries(wanted))
 }
 
 /** A process that nobody watches does not begin without its log. */
