@@ -158,7 +158,8 @@ function readable(path: string, truth: Truth): number {
       )
       for (let after = 0; ;) {
         const row = next.get(after)
-        if (row === undefined) break
+        // A page that stands twice may lead back to rows that were read: what does not go on has an end here.
+        if (row === undefined || Number(row['id']) <= after) break
         after = Number(row['id'])
         const uidl = Buffer.from(row['uidl'] as Uint8Array).toString('latin1')
         const told = truth.get(names.get(row['account'] ?? null) ?? '')?.get(`${uidl} ${String(row['copy'])}`)
