@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type DayCounts, DAYS_KEPT } from '../../account.ts'
 import type { Day } from '../../records.ts'
-import { number, rowOf, rowsOf, text } from './row.ts'
+import { number, onward, rowOf, rowsOf, text } from './row.ts'
 import { Statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
@@ -54,7 +54,7 @@ export class DayRows {
   lastOf(account: number, limit: number): number | null {
     const sql = `SELECT max(account) FROM (SELECT DISTINCT account FROM day WHERE account > ? ORDER BY account LIMIT ?)`
     const last = rowOf(this.#statements.of(sql), account, limit)?.[0]
-    return last === null || last === undefined ? null : number(last)
+    return last === null || last === undefined ? null : onward(account, number(last))
   }
 
   /** Numbers of accounts are used again. */

@@ -10,18 +10,19 @@ import type { ReceivedFacts } from '../../../message.ts'
 import { STAND_IN } from '../../../redact/stand-in.ts'
 import { HEADING, valuesOf } from './messages.ts'
 import {
+  bytes,
   DELIVERED,
+  deliveryStateNumber,
   DONE,
   HELD,
+  lastRow,
+  number,
+  onward,
   OPEN,
   PENDING,
-  SEEN,
-  bytes,
-  deliveryStateNumber,
-  number,
-  numberOrNull,
   rowOf,
   rowsOf,
+  SEEN,
   type Row,
   uidlBytes,
   UNKNOWN,
@@ -184,10 +185,10 @@ export class IdentityRows {
 
   /** The next keys behind `after`, in their order. */
   keysAfter(account: number, after: PlaceOfKey): readonly EntryKey[] {
-    return rowsOf(this.#keysAfter, account, after.uidl, after.copy).map((row) => ({
-      uidl: bytes(row[0]).toString('latin1'),
-      copy: number(row[1]),
-    }))
+    const found = rowsOf(this.#keysAfter, account, after.uidl, after.copy)
+    const last = found.at(-1)
+    if (last !== undefined) onwardOfKey(after, { uidl: bytes(last[0]), copy: number(last[1]) })
+    return found.map((row) => ({ uidl: bytes(row[0]).toString('latin1'), copy: number(row[1]) }))
   }
 
   absent(account: number): number {
@@ -196,7 +197,7 @@ export class IdentityRows {
 
   /** The number of the last row. The two below go by row numbers: by an index each slice would sort all that are left. */
   last(): number {
-    return numberOrNull(rowOf(this.#last)?.[0]) ?? 0
+    return lastRow(rowOf(this.#last)?.[0])
   }
 
   /** The rows after `after`, up to `until`, that are not recorded as gone. */
@@ -219,7 +220,7 @@ export class IdentityRows {
     const last = found.length < KEYS_PER_STATEMENT ? undefined : found.at(-1)
     return {
       rows: found.filter((row) => number(row[3]) === 1).map((row) => number(row[0])),
-      next: last === undefined ? null : { uidl: bytes(last[1]), copy: number(last[2]) },
+      next: last === undefined ? null : onwardOfKey(after, { uidl: bytes(last[1]), copy: number(last[2]) }),
     }
   }
 
@@ -230,9 +231,12 @@ export class IdentityRows {
 
   /** The next ones after the row `after`; none: that was all. */
   removed(account: number, after: number): readonly { readonly row: number; readonly key: EntryKey }[] {
-    return rowsOf(this.#removed, account, after).map((row) => {
-      return { row: number(row[0]), key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) } }
-    })
+    return allOnward(
+      after,
+      rowsOf(this.#removed, account, after).map((row) => {
+        return { row: number(row[0]), key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) } }
+      }),
+    )
   }
 
   /** `keep`: never to be forgotten, unless it was asked to be deleted. Gives how many messages were removed: what never came, or was
@@ -309,8 +313,21 @@ export class IdentityRows {
 
   /** The next after the row `after` of those that are gone without our doing; none: that was all. */
   goneFingerprints(account: number, after: number): readonly FingerprintedRow[] {
-    return rowsOf(this.#goneFingerprints, account, after).map(fingerprintedRow)
+    return allOnward(after, rowsOf(this.#goneFingerprints, account, after).map(fingerprintedRow))
   }
+}
+
+function allOnward<T extends { readonly row: number }>(after: number, found: readonly T[]): readonly T[] {
+  const last = found.at(-1)
+  if (last !== undefined) onward(after, last.row)
+  return found
+}
+
+/** As `onward`. */
+function onwardOfKey(before: PlaceOfKey, last: PlaceOfKey): PlaceOfKey {
+  const order = Buffer.compare(last.uidl, before.uidl)
+  onward(0, order === 0 ? last.copy - before.copy : order)
+  return last
 }
 
 function fingerprintedRow(row: Row): FingerprintedRow {

@@ -5,28 +5,30 @@ import type { EntryKey } from '../../ledger.ts'
 import { DELIVERY_COLUMNS, deliveryOf } from './known.ts'
 import type { DeliveryRecord, MessageRecord, Selection, Waiting } from '../../records.ts'
 import {
+  bytes,
+  bytesOrNull,
   DELIVERED,
   DONE,
   FAILED,
-  HELD,
-  OPEN,
-  OPEN_REFUSED,
-  REFUSED,
-  SEEN,
-  UNKNOWN,
-  bytes,
-  bytesOrNull,
   harm,
+  HELD,
+  lastRow,
   messageState,
   number,
   numberOrNull,
+  onward,
+  OPEN,
+  OPEN_REFUSED,
   pendingDeletion,
+  REFUSED,
   rowOf,
   rowsOf,
+  SEEN,
   text,
   textOrNull,
   type Row,
   uidlBytes,
+  UNKNOWN,
 } from './row.ts'
 import { Statements } from './statements.ts'
 
@@ -94,7 +96,10 @@ export class RecordRows {
     const sql = `${BY_TROUBLE} AND state = ? AND id > ? ORDER BY id LIMIT ${ROWS_PER_STATEMENT}`
     const rows = rowsOf(this.#statements.of(sql), account, state, after)
     const last = rows.length < ROWS_PER_STATEMENT ? undefined : rows.at(-1)
-    return { messages: rows.map((row) => this.#message(row)), next: last === undefined ? null : number(last[0]) }
+    return {
+      messages: rows.map((row) => this.#message(row)),
+      next: last === undefined ? null : onward(after, number(last[0])),
+    }
   }
 
   find(account: number, uidl: string): readonly MessageRecord[] {
@@ -103,7 +108,7 @@ export class RecordRows {
   }
 
   lastNumber(): number {
-    return numberOrNull(rowOf(this.#statements.of('SELECT max(id) FROM message'))?.[0]) ?? 0
+    return lastRow(rowOf(this.#statements.of('SELECT max(id) FROM message'))?.[0])
   }
 
   /** Counts among the COUNTED_PER_STATEMENT rows after `after`. */

@@ -37,6 +37,22 @@ export function rowOf(statement: StatementSync, ...values: SQLInputValue[]): Row
   return (statement.get(...values) as unknown as Row | undefined) ?? null
 }
 
+/** Where reading goes on behind `before`. The pages of a damaged file may lead back to rows that were read, for ever. */
+export function onward(before: number, last: number): number {
+  if (last <= before) throw new Misread('its pages lead back to rows that were read')
+  return last
+}
+
+/** Ten thousand mailboxes with a hundred messages a day reach it after thirty years. */
+const MOST_ROWS = 1e10
+
+/** The number of the last row of a table that is read in steps. A damaged one would make them endless. */
+export function lastRow(value: SQLOutputValue | undefined): number {
+  const last = numberOrNull(value) ?? 0
+  if (last > MOST_ROWS) throw new Misread(`its last row has the number ${last}`)
+  return last
+}
+
 export function number(value: SQLOutputValue | undefined): number {
   if (typeof value !== 'number') throw new Misread(`the ledger holds ${typeof value} where a number belongs`)
   return value
