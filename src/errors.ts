@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'ERR_NO_SPACE'
   | 'ERR_BUSY'
   | 'ERR_PAUSED'
+  | 'ERR_ACCOUNTS'
   | 'ERR_LEASE_LOST'
   | 'ERR_NO_DAEMON'
   | 'ERR_ABORTED'

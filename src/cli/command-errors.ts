@@ -26,6 +26,11 @@ export function unknownAccount(
   return usageError(`no ${kind} ${commands.length === 0 ? '' : 'or command '}is called "${name}"${guess}; ${known}`)
 }
 
+/** A name whose account is not to be polled. */
+export function disabledAccount(name: string): PopfetchError {
+  return refusal(`the account ${name} is disabled: take "enabled: false" out of the configuration to poll it`)
+}
+
 function listed(names: readonly string[]): string {
   const shown = 20
   return names.length <= shown

@@ -77,7 +77,7 @@ export function migrationConfiguration(
 ): Configuration {
   const pair = [account.host, account.port, account.user, destination.name].join('\0')
   const file = `${createHash('sha256').update(pair).digest('hex').slice(0, 24)}.db`
-  const base = usual ?? { ...blank(), file: '', warnings: [] }
+  const base = usual ?? { ...blank(), file: '', files: [], warnings: [] }
   return {
     ...base,
     accounts: [{ ...account, deliver: [destination.name] }],

@@ -1,47 +1,43 @@
 // From a configuration file to the effective configuration: this file tells the story of the room.
-// 1. paths.ts finds the file; own-file.ts (ground) opens it and says who else could change it, permissions.ts who could read it.
-// 2. This file reads it through cosmiconfig, and is the only one that imports cosmiconfig.
-// 3. document.ts parses YAML and JSON into plain values and remembers the line of each.
-// 4. assemble.ts merges `defaults` into each account and looks up names. schema.ts has the keys and their defaults. A kind
+// 1. paths.ts finds the file. sources/read-text.ts opens it, own-file.ts (ground) says who else could change it, permissions.ts who
+//    could read it. sources/include.ts finds more files, sources/asked.ts asks the program of `accountsFrom`.
+// 2. document.ts parses YAML and JSON into plain values and remembers the line of each.
+// 3. assemble.ts looks up names, accounts/ merges `defaults` into each account. schema.ts has the keys and their defaults. A kind
 //    of destination has its own file in destinations/, a single value (a duration, a secret) has its schema in values/.
-// 5. Everything that is wrong becomes a line of one report: problem.ts has the words.
+// 4. Everything that is wrong becomes a line of one report: problem.ts has the words, sources/report.ts the places.
 // Beside the story: show.ts turns it round for `config show`, outline.ts reads what it can of a broken file, from-urls.ts
 // makes a configuration of URLs.
 // After this room there are no optional keys, and nobody else knows a default.
 // The one rule: data, never code. Nothing is searched for, imported or run for a configuration file (N023, code in a
-// configuration).
-// Before cosmiconfig, which needs it.
-import { takeBack } from './lent-home.ts'
-import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
-import { display } from '../display.ts'
+// configuration), but the program of `accountsFrom`.
+import path from 'node:path'
 import { refuseUnsafeEnvironment } from '../environment.ts'
-import { errnoOf, PopfetchError } from '../errors.ts'
-import { assembling, findWrittenSecret } from './assemble.ts'
-import { formatText, parsing, type TextDocument } from './document.ts'
-import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
+import { assembling, findWrittenSecret, type Placed } from './assemble.ts'
+import { formatText, parsing } from './document.ts'
+import { ourUid } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
-import {
-  findConfiguration,
-  IN_ENVIRONMENT,
-  resolvePath,
-  resolving,
-  textInEnvironment,
-  usualStatePath,
-} from './paths.ts'
-import { mismatchText, pathText, PROBLEMS_SHOWN, WrongConfiguration } from './problem.ts'
+import { findConfiguration, IN_ENVIRONMENT, resolvePath, resolving, usualStatePath } from './paths.ts'
+import { pathText } from './problem.ts'
 import { asWritten } from './show.ts'
+import { accountsOf, type Asking, type Memory, type Purpose } from './sources/accounts-from.ts'
+import { includedFiles } from './sources/include.ts'
+import { loadText, readText, reading, refusal, shownPath } from './sources/read-text.ts'
+import { type Line, wrongConfiguration } from './sources/report.ts'
+import type { Source } from './sources/source.ts'
+import { statePathOf } from './sources/state-path.ts'
 import { inTurns } from './turns.ts'
+import { isWritten } from './values/written.ts'
 import type { Environment } from './paths.ts'
-import type { Path, Problem } from './problem.ts'
+import type { Path } from './problem.ts'
 import type { Configuration } from './schema.ts'
 import type { Witness } from './kept/witness.ts'
+import type { ResolvePath } from './values/values.ts'
 
 export { jsonSchema } from './reference/json-schema.ts'
+export { readText } from './sources/read-text.ts'
 
-takeBack()
-
-/** Ten thousand accounts fit; what is larger is no configuration. */
-const SIZE_LIMIT_BYTES = 16_777_216
+/** All included files together. */
+const ALL_BYTES = 67_108_864
 
 export interface LoadOptions {
   /** `--config`, relative to `cwd`; null: the usual places. */
@@ -56,49 +52,60 @@ export interface LoadOptions {
   readonly isGuest?: true
   /** Is told all that the configuration is made of; its `env` is used then. */
   readonly witness?: Witness
+  /** For whom the program of `accountsFrom` is asked; `poll` unless said. */
+  readonly purpose?: Purpose
+  /** What it prints is meant, however many accounts it lacks. */
+  readonly yes?: boolean
+  readonly memory?: Memory
+  readonly signal?: AbortSignal
 }
 
-interface Line {
-  /** Null: the file as a whole. */
-  readonly line: number | null
-  readonly path: Path
-  readonly found: string
-  readonly expected: string
-}
-
-/** The configuration in effect. Runs no command and reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
+/** The configuration in effect. Reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
  *  message is a summary and a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
   const { cwd, uid, state, witness } = options
   const env = witness?.env ?? options.env
   refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
-  const ours = ourUid(env, uid)
-  const through = options.isGuest === true ? null : loadText
-  const { stats, text, exposures } = await readText(file, ours, env, through)
-  const document = await inTurns(parsing(text))
-  if (document.readable && document.root === null)
-    throw refusal(`${reading(file)}: it is empty: write accounts into it`)
-
-  const { configuration, problems } = await inTurns(assembling(document.root, resolving(file, env)))
-  const lines: Line[] = [...exposures.map((exposure) => ({ line: null, path: [], ...exposure })), ...document.problems]
-  if (document.readable) {
-    await inTurns(withLines(problems, document, lines))
-  }
-  const secretAt = await inTurns(findWrittenSecret(document.root))
-  const readable = secretAt === null || stats === null ? null : readableByOthers(file, stats, ours)
-  if (secretAt !== null && readable !== null) {
-    lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
-  }
-  if (configuration === null || lines.length > 0) throw wrong(file, lines)
-  witness?.read({ file, text, holdsSecret: secretAt !== null })
+  const reader = new Reader(env, ourUid(env, uid), witness ?? null)
+  const main = await reader.read(file, options.isGuest === true ? null : loadText)
+  const doubts = await reader.include(main, file)
+  const statePath =
+    state === null ? statePathOf(stateIn(main), { resolve: main.resolve, env }) : resolvePath(state, cwd, env)
+  const given = statePath === null ? null : await accountsOf(main, askingOf({ ...options, env }, statePath))
+  if (given !== null) witness?.never()
+  const others = [...reader.included, ...(given?.source ? [given.source] : [])]
+  const { configuration, problems } = await inTurns(assembling(main, { env, others }))
+  const lines: Line[] = [...reader.lines]
+  await inTurns(
+    withLines(
+      problems.filter(({ source }) => reader.isReadable(source)),
+      lines,
+    ),
+  )
+  if (configuration === null || lines.length > 0)
+    throw wrongConfiguration(
+      file,
+      reader.included.map(({ name }) => name),
+      lines,
+    )
 
   return {
     ...configuration,
     file,
+    files: [file, ...reader.included.map(({ name }) => name)],
     statePath: state === null ? (configuration.statePath ?? usualStatePath(env)) : resolvePath(state, cwd, env),
-    warnings: [...document.doubts.map(doubtText), ...configuration.warnings, ...rootWarnings(uid)],
+    trouble: given?.trouble ?? null,
+    warnings: [...reader.doubts, ...doubts, ...configuration.warnings, ...rootWarnings(uid)],
   }
+}
+
+function stateIn({ root }: Source): unknown {
+  return isWritten(root) ? root['state'] : undefined
+}
+
+function askingOf({ env, uid, purpose = 'poll', yes = false, memory, signal }: LoadOptions, statePath: string): Asking {
+  return { purpose, yes, env, uid, statePath, signal: signal ?? new AbortController().signal, memory: memory ?? null }
 }
 
 /** The configuration in effect as YAML, with the keys of the file. All defaults are filled in, secrets are masked. */
@@ -108,140 +115,90 @@ export function showConfiguration(configuration: Configuration): string {
   return `${head.join('\n')}\n${formatText(asWritten(configuration))}`
 }
 
-/** The text of a configuration file, what fstat says of it (null: it is IN_ENVIRONMENT), and who else could change it. `uid`: as
- *  `ourUid` tells it. `through`: reads it once more. Rejects with ERR_CONFIG. */
-export async function readText(
-  file: string,
-  uid: number | null,
-  env: Environment = {},
-  through: ((file: string) => Promise<string | null>) | null = loadText,
-) {
-  const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
-  if (held !== null) {
-    if (held.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
-    return { stats: null, text: held, exposures: [] }
+/** Reads the files of one configuration, and gathers what is wrong with them as files. */
+class Reader {
+  readonly lines: Line[] = []
+  readonly doubts: string[] = []
+  readonly included: Source[] = []
+  readonly #env: Environment
+  readonly #uid: number | null
+  readonly #witness: Witness | null
+  /** Files of one folder share it, and so what is made for it (schemas). */
+  readonly #resolves = new Map<string, ResolvePath>()
+  readonly #unreadable = new Set<Source>()
+  #bytes = 0
+
+  constructor(env: Environment, uid: number | null, witness: Witness | null) {
+    this.#witness = witness
+    this.#env = env
+    this.#uid = uid
   }
-  try {
-    await using opened = await OwnFile.open(file, { uid })
-    const { stats, faults } = opened
-    const bytes = await opened.bytes(SIZE_LIMIT_BYTES)
-    if (bytes === null) throw refusal(`${reading(file)}: it is larger than 16 MiB: use another file`)
-    const read = bytes.toString('utf8')
-    if (read.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
-    if (read.includes('\uFFFD')) throw refusal(`${reading(file)}: it is not UTF-8 text: convert it`)
-    const text = through === null ? read : await through(file)
-    // What was judged is what counts.
-    if (text !== read) throw refusal(`${reading(file)}: it was changed while it was read: try again`)
-    return { stats, text, exposures: faults.map(({ found, mend }) => ({ found, expected: mend })) }
-  } catch (error) {
-    if (error instanceof PopfetchError) throw error
-    if (error instanceof ForeignFile) throw refusal(`${reading(file)}: ${error.message}`, error)
-    throw refusal(`${reading(file)}: ${obstacle(error)}`, error)
+
+  isReadable(source: Source): boolean {
+    return !this.#unreadable.has(source)
+  }
+
+  async read(file: string, through: ((file: string) => Promise<string | null>) | null): Promise<Source> {
+    const { stats, text, exposures } = await readText(file, this.#uid, this.#env, through)
+    this.#bytes += text.length
+    if (this.#bytes > ALL_BYTES) throw refusal(`${reading(file)}: all files together are larger than 64 MiB: use fewer`)
+    const document = await inTurns(parsing(text))
+    const isMain = through !== null || this.#bytes === text.length
+    if (isMain && document.readable && document.root === null)
+      throw refusal(`${reading(file)}: it is empty: write accounts into it`)
+    const { lines } = this
+    for (const exposure of exposures) lines.push({ file, line: null, path: [], ...exposure })
+    for (const problem of document.problems) lines.push({ file, ...problem })
+    const secretAt = await inTurns(findWrittenSecret(document.root))
+    this.#witness?.read({ file, text, holdsSecret: secretAt !== null })
+    const readable = secretAt === null || stats === null ? null : readableByOthers(file, stats, this.#uid)
+    if (secretAt !== null && readable !== null)
+      lines.push({ file, line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
+    const source: Source = {
+      name: file,
+      root: document.root ?? {},
+      resolve: this.#resolving(file),
+      lineOf: (at, which) => document.lineOf(at, which),
+      leavesOut: false,
+    }
+    this.doubts.push(...document.doubts.map((doubt) => doubtText(doubt, this.included.length === 0 ? null : file)))
+    if (!document.readable) this.#unreadable.add(source)
+    return source
+  }
+
+  /** Reads the files that `main` includes. Gives sentences for `config check`. */
+  async include(main: Source, file: string): Promise<readonly string[]> {
+    const { files, problems, doubts, hasPattern } = await includedFiles(main.root, file, {
+      resolve: main.resolve,
+      env: this.#env,
+    })
+    // Another file may match then.
+    if (hasPattern) this.#witness?.never()
+    for (const problem of problems) this.lines.push({ ...problem, file, line: main.lineOf(problem.path, problem.at) })
+    for (const each of files) this.included.push(await this.read(each, null))
+    return doubts
+  }
+
+  #resolving(file: string): ResolvePath {
+    const folder = file === IN_ENVIRONMENT ? file : path.dirname(file)
+    const resolve = this.#resolves.get(folder) ?? resolving(file, this.#env)
+    this.#resolves.set(folder, resolve)
+    return resolve
   }
 }
 
-/** The file through cosmiconfig; null: it is empty. Constructing cosmiconfig 10 loads `package.json` and `.config/config.*`
- *  of the working directory, code included. So it is constructed in `/`, where only root can write. The loader is ours for
- *  every extension and returns an empty object: `$import` and keys of `package.json` find nothing to work on. */
-async function loadText(file: string): Promise<string | null> {
-  let text: string | null = null
-  const take = (_: string, content: string): object => {
-    text = content
-    return {}
-  }
-  const loaders = Object.fromEntries(
-    [...Object.keys(defaultLoaders), 'noExt', 'default'].map((extension) => [extension, take]),
-  )
-  const explorer = inRoot(() => cosmiconfig('popfetch', { searchPlaces: [], loaders, cache: false }))
-  await explorer.load(file)
-  return text
-}
-
-function inRoot<T>(act: () => T): T {
-  const before = workingDirectory()
-  process.chdir('/')
-  try {
-    return act()
-  } finally {
-    if (before !== null) goBack(before)
-  }
-}
-
-/** Null: the directory was removed. */
-function workingDirectory(): string | null {
-  try {
-    return process.cwd()
-  } catch {
-    return null
-  }
-}
-
-/** Under sudo -u the working directory may be closed to this user. Nothing depends on it: all paths are absolute. */
-function goBack(directory: string): void {
-  try {
-    process.chdir(directory)
-  } catch {
-    // Then we stay in `/`.
-  }
-}
-
-function* withLines(problems: readonly Problem[], document: TextDocument, lines: Line[]): Generator<void, void> {
-  for (const problem of problems) {
-    lines.push({ ...problem, line: document.lineOf(problem.path, problem.at) })
+function* withLines(problems: readonly Placed[], lines: Line[]): Generator<void, void> {
+  for (const { source, path: at, at: which, found, expected } of problems) {
+    lines.push({ file: source.name, path: at, found, expected, line: source.lineOf(at, which) })
     yield
   }
 }
 
-function doubtText({ line, path }: { readonly line: number; readonly path: Path }): string {
-  return `line ${line}: ${pathText(path)} ends where " #" begins a comment: if that belongs to it, put it in quotes`
-}
-
-function wrong(file: string, lines: readonly Line[]): WrongConfiguration {
-  const ordered = lines.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
-  const problems = ordered.map(({ line, path, found, expected }) => {
-    return { file: shownPath(file), line, path: pathText(path), found, expected }
-  })
-  return new WrongConfiguration(report(file, ordered), problems)
-}
-
-function report(file: string, ordered: readonly Line[]): string {
-  const shown = ordered.slice(0, PROBLEMS_SHOWN).map(({ line, path, found, expected }) => {
-    const place = line === null ? shownPath(file) : `${shownPath(file)}:${line}`
-    return `${place}: ${path.length === 0 ? '' : `${pathText(path)}: `}${mismatchText({ found, expected })}`
-  })
-  const more = ordered.length - shown.length
-  if (more > 0) shown.push(`and ${more} more`)
-  const count = ordered.length === 1 ? '1 problem' : `${ordered.length} problems`
-  return `${reading(file)}: ${count}; nothing was done:\n${shown.join('\n')}`
+function doubtText({ line, path: at }: { readonly line: number; readonly path: Path }, file: string | null): string {
+  const place = file === null ? `line ${line}` : `${shownPath(file)}:${line}`
+  return `${place}: ${pathText(at)} ends where " #" begins a comment: if that belongs to it, put it in quotes`
 }
 
 function rootWarnings(uid: number): readonly string[] {
   return uid === 0 ? ['running as root; a dedicated user is safer'] : []
-}
-
-function obstacle(error: unknown): string {
-  switch (errnoOf(error)) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'it does not exist: create it or use another'
-    case 'EACCES':
-      return 'permission denied: make it readable for this user'
-    case null:
-      return `${display(String(error))}: repair it`
-    default:
-      return `${errnoOf(error)}: repair it`
-  }
-}
-
-function reading(file: string): string {
-  return `reading the configuration ${shownPath(file)}`
-}
-
-/** Never cut short: half a path names another file. */
-function shownPath(file: string): string {
-  return display(file, 4096)
-}
-
-function refusal(message: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never', cause })
 }

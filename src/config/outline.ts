@@ -4,8 +4,9 @@ import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
 import { parsing } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
-import { findConfiguration, resolvePath, resolving, usualStatePath, type Environment } from './paths.ts'
+import { findConfiguration, resolvePath, resolving } from './paths.ts'
 import type { Configuration } from './schema.ts'
+import { statePathOf } from './sources/state-path.ts'
 import { inTurns } from './turns.ts'
 import { isWritten } from './values/written.ts'
 
@@ -14,6 +15,8 @@ export interface Outline {
   readonly statePath: string
   /** Names of accounts, as written; null: they cannot be told. */
   readonly accounts: readonly string[] | null
+  /** Those of them that are not polled (`enabled: false`). */
+  readonly disabled: readonly string[]
   /** The configuration in effect; null: something in the file is wrong. */
   readonly configuration: Configuration | null
   /** What is wrong; null: nothing. */
@@ -23,16 +26,23 @@ export interface Outline {
 /** Rejects with ERR_CONFIG when the place of the ledger cannot be told. Runs no command and reads no secret. */
 export async function outlineConfiguration(options: LoadOptions): Promise<Outline> {
   try {
-    const configuration = await loadConfiguration(options)
+    const configuration = await loadConfiguration({ ...options, purpose: 'kept' })
     const { statePath, accounts } = configuration
-    return { statePath, accounts: accounts.map(({ name }) => name), configuration, problem: null }
+    const disabled = configuration.disabled.map(({ name }) => name)
+    return {
+      statePath,
+      accounts: [...accounts.map(({ name }) => name), ...disabled],
+      disabled,
+      configuration,
+      problem: null,
+    }
   } catch (error) {
     if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') throw error
     const { state, cwd, env } = options
     const legible = await readLegible(options)
     const statePath = state === null ? legible.statePath : resolvePath(state, cwd, env)
     if (statePath === null) throw error
-    return { statePath, accounts: legible.accounts, configuration: null, problem: error }
+    return { statePath, accounts: legible.accounts, disabled: [], configuration: null, problem: error }
   }
 }
 
@@ -48,19 +58,13 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
     const { text } = await readText(file, ourUid(env, uid), env)
     const { readable, root } = await inTurns(parsing(text))
     if (!readable || !isWritten(root)) return nothing
-    const { state, accounts } = root
+    const { accounts } = root
     return {
-      statePath: statePathOf(state, file, env),
+      statePath: statePathOf(root['state'], { resolve: resolving(file, env), env }),
       accounts: isWritten(accounts) ? Object.keys(accounts) : null,
     }
   } catch {
     // loadConfiguration has said why.
     return nothing
   }
-}
-
-function statePathOf(state: unknown, file: string, env: Environment): string | null {
-  if (state === undefined) return usualStatePath(env)
-  if (isWritten(state)) return statePathOf(state['path'], file, env)
-  return typeof state === 'string' && state !== '' ? resolving(file, env)(state) : null
 }

@@ -99,6 +99,11 @@ export function keptTelling(configuration: { readonly statePath: string }): stri
   return `${configuration.statePath}.notify`
 }
 
+/** What `accountsFrom` printed last and was good (sources/kept.ts): beside the ledger. */
+export function keptAccounts(configuration: { readonly statePath: string }): string {
+  return `${configuration.statePath}.accounts`
+}
+
 /** The log of a daemon for which no file was named: beside the ledger. */
 export function usualLogFile(configuration: { readonly statePath: string }): string {
   return path.join(stateFolder(configuration), 'popfetch.log')

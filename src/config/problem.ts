@@ -123,7 +123,8 @@ function withoutSecret(text: string): string {
   return /^\s*[:=]/.test(text.slice(end)) ? `${text.slice(0, end)}…` : text
 }
 
-function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
+/** A key that is none of `keys`. */
+export function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
   const near = nearest(key, keys)
   const expected = near === null ? `one of ${keys.join(', ')}` : `a known key: did you mean ${near}?`
   return { path: [...path, key], at: 'key', found: 'an unknown key', expected }

@@ -2,6 +2,7 @@
 // schemas. The keys of a destination are in destinations/; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
+import type { PopfetchError } from '../errors.ts'
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
 import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
@@ -9,6 +10,7 @@ import { FIRST, FIRST_WORDS, firstOf } from './values/first.ts'
 import { parseDuration } from './values/quantity.ts'
 import type { SecretText } from './values/secret.ts'
 import { recipient } from './recipient.ts'
+import { isPattern } from './values/pattern.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon/daemon.ts'
 import { notify } from './daemon/notify.ts'
@@ -40,6 +42,8 @@ type TopKeys = Frozen<
 /** `deliver`: names of destinations, in the order written, without duplicates; also in each rule of `route`. */
 export type Account = AccountKeys & {
   readonly name: string
+  /** Why it cannot be polled; its other keys mean nothing then. It counts as a failed account. Null: it can. */
+  readonly fault: string | null
   readonly deliver: readonly string[]
   readonly route: readonly RouteRule[]
 }
@@ -48,8 +52,12 @@ export type Account = AccountKeys & {
 export interface Configuration extends TopKeys {
   /** The file it came from; absolute. */
   readonly file: string
-  /** In the order of the file. */
+  /** All files that were read for it: that one first. */
+  readonly files: readonly string[]
+  /** Those that are polled, in the order of the file. */
   readonly accounts: readonly Account[]
+  /** Those with `enabled: false`: known, and never polled. */
+  readonly disabled: readonly Account[]
   /** By name. One written in place has its canonical URL for a name, a group its members (`first-of: a, b`). */
   readonly destinations: ReadonlyMap<string, DestinationConfig>
   /** By name. */
@@ -64,6 +72,8 @@ export interface Configuration extends TopKeys {
   readonly headers: 'all' | 'open' | 'none'
   /** In milliseconds; null: what belongs to accounts that are no longer configured stays. */
   readonly keepDeparted: number | null
+  /** Why what `accountsFrom` printed is not taken, and what was before holds; null: it is taken, or nobody was asked. */
+  readonly trouble: PopfetchError | null
   /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
   readonly warnings: readonly string[]
 }
@@ -85,8 +95,19 @@ const deletion = value.parsed(
 
 const first = value.parsed(FIRST_WORDS, firstOf, FIRST)
 
-function accountKeys(resolve: ResolvePath) {
+const NAMES = 'the name of an account, or a list of names'
+const name = z.string({ error: NAMES }).regex(/^[A-Za-z0-9._-]{1,100}$/, { error: NAMES })
+const formerly = z
+  .union([name, z.array(name)], { error: NAMES })
+  .default([])
+  .transform((written): readonly string[] => (typeof written === 'string' ? [written] : [...new Set(written)]))
+
+export function accountKeys(resolve: ResolvePath) {
   return value.mapping({
+    enabled: value.flag.default(true).describe('false: the account is kept and not polled'),
+    formerly: formerly.describe(
+      'Name, or list of names, that this account had before, whatever its server; its next poll takes over what is recorded under it',
+    ),
     host: value.host.describe('Name or address of the POP3 server; its certificate must be valid for this name'),
     port: value.orNull(value.port).describe('Port; by default 995 with tls: implicit, otherwise 110'),
     tls: z
@@ -162,12 +183,17 @@ function accountKeys(resolve: ResolvePath) {
 
 /** One account, `defaults` merged into it. Names in `deliver` are not looked up yet. */
 export function account(resolve: ResolvePath) {
-  return accountKeys(resolve).transform(({ maxSize, timeout, ...written }) => ({
+  return accountKeys(resolve).transform(completed)
+}
+
+/** What the keys of an account come to together. */
+export function completed({ maxSize, timeout, ...written }: z.output<ReturnType<typeof accountKeys>>) {
+  return {
     ...written,
     port: written.port ?? ACCOUNT_PORTS[written.tls],
     maxSizeBytes: maxSize,
     timeoutMs: timeout,
-  }))
+  }
 }
 
 /** The keys that cannot be combined. Asked even if a key is wrong by itself, so that one report names everything. */
@@ -244,6 +270,29 @@ function state(resolve: ResolvePath) {
     .transform((written) => (typeof written === 'object' ? written : { ...USUAL_STATE, path: written ?? null }))
 }
 
+/** What is expected under `accounts`. */
+export const ACCOUNTS = 'a mapping of names to accounts'
+
+const INCLUDES = 'a path in which one * may stand, or a list of them'
+const included = value.parsed(INCLUDES, (text) => (isPattern(text) ? text : null))
+/** As written: which files that are is sources/include.ts. */
+const include = z
+  .union([included, z.array(included)], { error: INCLUDES })
+  .default([])
+  .transform((written): readonly string[] => (typeof written === 'string' ? [written] : written))
+
+/** The program that prints accounts. */
+export function accountsFrom(resolve: ResolvePath) {
+  return value.mapping({
+    command: value.program(resolve).describe('Program and its arguments, run without a shell'),
+    // What a panel changes is polled within the hour, and no database is asked each second.
+    every: value.duration(10_000, 86_400_000).prefault('5m').describe('How often the daemon runs it'),
+    keep: value.flag
+      .default(true)
+      .describe('Keep the last good answer beside the ledger, for a start at which the program fails'),
+  })
+}
+
 /** Any account key, as `defaults` may hold them. */
 export function accountDefaults(resolve: ResolvePath) {
   return accountKeys(resolve).partial()
@@ -256,8 +305,17 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
 ) {
   return value.mapping({
     accounts: z
-      .record(z.string(), parts.account, { error: 'a mapping of names to accounts' })
-      .describe('The mailboxes to poll, by name'),
+      .record(z.string(), parts.account, { error: ACCOUNTS })
+      .default({})
+      .describe('The mailboxes to poll, by name; needed unless include or accountsFrom has some'),
+    include: include.describe(
+      'Other files with accounts, destinations, oauth, and defaults for themselves: paths, in which one * stands for any text. A name may be given once in all of them',
+    ),
+    accountsFrom: value
+      .orNull(accountsFrom(resolve))
+      .describe(
+        'Program that prints accounts (and destinations) as YAML or JSON, for accounts that are in a database or a panel',
+      ),
     destinations: z
       .record(z.string(), parts.destination, { error: 'a mapping of names to destinations' })
       .default({})

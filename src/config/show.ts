@@ -14,7 +14,21 @@ import { type Account, type Configuration, type FirstPolicy, sinceText, USUAL_ST
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, oauth, concurrency, perHost, daemon, notify, log } = configuration
+  const {
+    accounts: polled,
+    disabled,
+    destinations,
+    oauth,
+    include,
+    accountsFrom,
+    concurrency,
+    perHost,
+    daemon,
+    notify,
+    log,
+  } = configuration
+  // Of a faulty one nothing is known but its name.
+  const accounts = [...polled.filter(({ fault }) => fault === null), ...disabled]
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     ...(oauth.size === 0
@@ -25,6 +39,16 @@ export function asWritten(configuration: Configuration): Written {
         target.type === FIRST_OF ? [] : [[target.name, withoutNull({ ...kindOf(target).show(target), name: null })]],
       ),
     ),
+    ...(include.length === 0 ? {} : { include: [...include] }),
+    ...(accountsFrom === null
+      ? {}
+      : {
+          accountsFrom: {
+            command: [commandName(accountsFrom.command)],
+            every: formatDuration(accountsFrom.every),
+            keep: accountsFrom.keep,
+          },
+        }),
     state: stateKeys(configuration),
     concurrency,
     ...withoutNull({ perHost }),
@@ -52,6 +76,8 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   return withoutNull({
     ...account,
     name: null,
+    fault: null,
+    formerly: account.formerly.length === 0 ? null : [...account.formerly],
     pin: pinKeys(pin),
     password: sourceKeys(password),
     token: sourceKeys(token),

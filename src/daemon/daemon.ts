@@ -250,7 +250,11 @@ export class Daemon implements AsyncDisposable {
         return plan()
       },
       get configured() {
-        return configuration().accounts.map(({ name }) => name)
+        const { accounts, disabled } = configuration()
+        return [...accounts, ...disabled].map(({ name }) => name)
+      },
+      get disabled() {
+        return configuration().disabled.map(({ name }) => name)
       },
       get destinations() {
         return [...configuration().destinations.values()].flatMap(({ type, name }) => (type === FIRST_OF ? [] : [name]))

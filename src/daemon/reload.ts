@@ -19,8 +19,9 @@ import type { Scheduler } from './schedule/scheduler.ts'
 export interface ReloadContext {
   /** Names of the accounts to poll; empty: all. */
   readonly only: readonly string[]
-  /** Reads the configuration again. Rejects with ERR_CONFIG. */
-  readonly load: () => Promise<Configuration>
+  /** Reads the configuration again, and asks for accounts where a program is to be asked. `yes`: that many of them are gone is meant.
+   *  Rejects with ERR_CONFIG. */
+  readonly load: (yes: boolean) => Promise<Configuration>
   /** Called before a new configuration is taken over; if it rejects, the old one stays. */
   readonly prepare: (configuration: Configuration) => Promise<void>
   readonly poller: Pick<Poller, 'configure'>
@@ -46,7 +47,7 @@ export class CurrentConfiguration implements AsyncDisposable {
 
   /** Schedules the accounts, serves HTTP. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
   static async begin(configuration: Configuration, context: ReloadContext): Promise<CurrentConfiguration> {
-    const mark = await configurationMark(configuration.file, context.env)
+    const mark = await configurationMark(configuration.files, context.env)
     const current = new CurrentConfiguration(configuration, mark, context)
     const { http } = configuration.daemon
     if (http !== null)
@@ -84,8 +85,8 @@ export class CurrentConfiguration implements AsyncDisposable {
     const { load, prepare, poller, scheduler, ledger } = this.#context
     const before = this.#configuration
     // Taken before the file is read, so that a change in between is noticed.
-    const mark = await configurationMark(before.file, this.#context.env)
-    const after = await load()
+    const marked = await configurationMark(before.files, this.#context.env).catch(() => null)
+    const after = await load(yes)
     if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)
     const names = new Set(accounts.map(({ name }) => name))
@@ -105,6 +106,8 @@ export class CurrentConfiguration implements AsyncDisposable {
       throw error
     }
     for (const name of this.names) if (!names.has(name)) server?.metrics.forget(name)
+    const isSame = isDeepStrictEqual(before.files, after.files) && marked !== null
+    const mark = isSame ? marked : await configurationMark(after.files, this.#context.env)
     this.#configuration = after
     this.#mark = mark
     poller.configure(after)

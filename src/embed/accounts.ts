@@ -6,6 +6,10 @@ import type { SecretInput, TokenInput } from './secrets.ts'
 
 /** One mailbox at one server. */
 export interface AccountInput {
+  /** `false`: the account is kept and not polled. Default: true. */
+  readonly enabled?: boolean
+  /** Names that this account had before, whatever its server: its next poll takes over what is recorded under them. */
+  readonly formerly?: string | readonly string[]
   /** Name or address of the POP3 server; its certificate must be valid for this name. */
   readonly host: string
   /** Default: 995 with `tls: 'implicit'`, otherwise 110. */

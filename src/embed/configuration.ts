@@ -2,6 +2,7 @@
 // same defaults and the same words for what is wrong. What no file can hold (functions, destinations of its own) is put in here.
 import path from 'node:path'
 import { assembling } from '../config/assemble.ts'
+import { sourceOf } from '../config/sources/source.ts'
 import { type Environment, resolvePath } from '../config/paths.ts'
 import { pathText, type Problem, PROBLEMS_SHOWN, WrongConfiguration } from '../config/problem.ts'
 import type { Configuration } from '../config/schema.ts'
@@ -37,9 +38,9 @@ export async function configurationOf(wanted: Wanted, { base, statePath, env }: 
   const keys = { accounts, destinations: others, defaults, oauth, concurrency, perHost }
   const root = Object.fromEntries(Object.entries(copyOf(keys, '', DEEPEST)).filter(([, value]) => value !== undefined))
   const resolve = (written: string): string => resolvePath(written, base, env)
-  const { configuration, problems } = await inTurns(assembling(root, resolve, own))
+  const { configuration, problems } = await inTurns(assembling(sourceOf(root, resolve), { env, own }))
   if (configuration === null || problems.length > 0) throw wrong(problems)
-  return { ...configuration, statePath, file: path.join(base, '(given by the program)') }
+  return { ...configuration, statePath, file: path.join(base, '(given by the program)'), files: [] }
 }
 
 /** A copy, so that nothing changes while it is looked at, with a source in place of each function that gives a secret. */

@@ -246,7 +246,10 @@ class Embedded implements Poller {
     const { accounts } = this.#configuration
     if (names === undefined) return accounts
     const unknown = names.find((name) => !accounts.some((account) => account.name === name))
-    if (unknown !== undefined) throw usage(`there is no account ${unknown}`)
+    if (unknown !== undefined) {
+      const isDisabled = this.#configuration.disabled.some(({ name }) => name === unknown)
+      throw usage(isDisabled ? `the account ${unknown} is disabled` : `there is no account ${unknown}`)
+    }
     return accounts.filter(({ name }) => names.includes(name))
   }
 

@@ -11,6 +11,8 @@ import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { Lease } from '../ledger/ledger.ts'
 import { surrounded } from './before-after.ts'
+import { failFaulty } from './account/faulty.ts'
+import { takeOverFormerName } from './account/former-names.ts'
 import { History } from './account/history.ts'
 import { Looks } from './compare/looks.ts'
 import { compareListing } from './compare/compare.ts'
@@ -48,7 +50,15 @@ export async function pollAccount(account: Account, lease: Lease, run: Run): Pro
     const paused = await pausedNow(account.name, run.ledger)
     if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     using leased = new LeasedRun(run, lease)
-    const history = await History.open(account, lease, leased.run)
+    if (account.fault !== null) {
+      await failFaulty(account, lease, leased.run, tally)
+      return tally.report()
+    }
+    // A migration has accounts of its own.
+    const mayTake = !run.options.dryRun && run.restrictions.lease === null
+    const former = mayTake ? await takeOverFormerName(account, lease, run.ledger) : null
+    if (former !== null) tally.note(`takes over what is known of ${former}`)
+    const history = await History.open(account, lease, leased.run, former !== null)
     if (await history.isPaused()) return tally.paused(history.record.error)
     const undone = new Undone(account.name)
     const poll: AccountPoll = {

@@ -8,7 +8,7 @@
 // without an equivalent, and the UIDLs that the old tool had seen. This file writes that down as the text of a configuration
 // file. Every account under a name that is allowed, a destination that several share written once, remarks as comments. Pure.
 // One rule: with `secrets: 'elsewhere'` no password is in the text.
-import { nameFault } from '../config/assemble.ts'
+import { nameFault } from '../config/accounts/account-name.ts'
 import { kindWritten } from '../config/destinations/destinations.ts'
 import { formatText } from '../config/document.ts'
 import { EDITOR_LINE } from '../config/reference/json-schema.ts'

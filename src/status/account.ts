@@ -62,8 +62,10 @@ export interface AccountStatus {
   readonly account: string
   /** Null: never polled. */
   readonly record: AccountRecord | null
-  /** False: only the ledger knows it. */
+  /** False: only the ledger knows it, or it is disabled. */
   readonly configured: boolean
+  /** It is configured, and not to be polled. */
+  readonly disabled: boolean
   readonly unsettled: Unsettled
   /** The first few of what is refused, held and waits, in that order. */
   readonly messages: readonly TroubledMessage[]
@@ -88,7 +90,10 @@ export interface AccountStatus {
   readonly next: string | null
 }
 
-export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' | 'configured' | 'planned' | 'days'> {
+export interface AccountFacts extends Pick<
+  AccountStatus,
+  'account' | 'record' | 'configured' | 'disabled' | 'planned' | 'days'
+> {
   readonly unsettled: Unsettled | null
   readonly messages: readonly MessageRecord[]
   readonly destinations: readonly Resting[]
@@ -100,7 +105,7 @@ export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' |
 const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
 
 export function accountStatus(facts: AccountFacts): AccountStatus {
-  const { account, record, configured, planned, destinations, nowMs } = facts
+  const { account, record, configured, disabled, planned, destinations, nowMs } = facts
   const unsettled = withUnbegun(facts.unsettled ?? SETTLED, record)
   const pause = pauseOf(account, record, facts.paused)
   const backOffMs = record !== null && isPaused(record, nowMs) ? record.pausedUntilMs : null
@@ -111,6 +116,7 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     account,
     record,
     configured,
+    disabled,
     unsettled,
     messages: facts.messages.map(troubled).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
     days: facts.days,

@@ -44,7 +44,8 @@ const SERIOUSNESS: readonly number[] = [EXIT_USAGE, EXIT_NO_DAEMON, 78, 77, 76, 
 export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry' | 'exit'>): number {
   if (error.exit !== undefined) return error.exit
   // A missing secret is a fault of the configuration; a command that failed to print it may succeed the next time.
-  if (error.code === 'ERR_SECRET') return error.retry === 'never' ? 78 : EXIT_TEMPORARY
+  // So may a program that prints accounts.
+  if (error.code === 'ERR_SECRET' || error.code === 'ERR_ACCOUNTS') return error.retry === 'never' ? 78 : EXIT_TEMPORARY
   // A destination that is busy or away is temporary; one that is full, cannot be created or refuses is not.
   if (error.code === 'ERR_DELIVERY') return error.retry === 'soon' ? EXIT_TEMPORARY : 73
   return BY_CODE[error.code] ?? EXIT_BUG

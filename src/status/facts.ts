@@ -16,7 +16,7 @@ export interface ReadLedger {
 }
 
 /** What is not in the ledger. */
-export interface Surroundings extends Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'> {
+export interface Surroundings extends Pick<Facts, 'nowMs' | 'configured' | 'disabled' | 'signIns' | 'daemon'> {
   /** Names of the destinations of the configuration: a rest of any other concerns nobody. Absent: they cannot be told. */
   readonly destinationNames?: readonly string[]
 }

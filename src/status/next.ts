@@ -81,6 +81,7 @@ export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_NO_SPACE: always(plan),
   ERR_BUSY: always(poll),
   ERR_PAUSED: always(over('resume')),
+  ERR_ACCOUNTS: always(check),
   ERR_LEASE_LOST: always(poll),
   ERR_NO_DAEMON: always(() => 'popfetch --daemon'),
   ERR_ABORTED: always(poll),

@@ -51,6 +51,8 @@ export interface Facts {
   readonly nowMs: number
   /** Names of the accounts of the configuration, in its order; null: they cannot be told. */
   readonly configured: readonly string[] | null
+  /** Those of them that are not polled (`enabled: false`); absent: none. */
+  readonly disabled?: readonly string[]
   readonly records: readonly AccountRecord[]
   readonly unsettled: ReadonlyMap<string, Unsettled>
   /** The first few of the messages of an account that are refused, held or wait. */
@@ -81,7 +83,8 @@ export function statusOf(facts: Facts): Status {
   const { nowMs, configured, signIns, daemon } = facts
   const records = new Map(facts.records.map((record) => [record.name, record]))
   const names = [...new Set([...(configured ?? []), ...records.keys()])]
-  const isConfigured = new Set(configured ?? names)
+  const disabled = new Set(facts.disabled)
+  const isConfigured = new Set((configured ?? names).filter((name) => !disabled.has(name)))
   const plans = new Map(daemon.accounts.map((planned) => [planned.account, planned]))
   const { pauses } = facts
   const destinations = restingOf(facts.destinations, pauses, nowMs)
@@ -91,6 +94,7 @@ export function statusOf(facts: Facts): Status {
       account,
       record: records.get(account) ?? null,
       configured: isConfigured.has(account),
+      disabled: disabled.has(account),
       unsettled: facts.unsettled.get(account) ?? null,
       messages: facts.messages.get(account) ?? [],
       days: facts.days.get(account) ?? [],

@@ -15,6 +15,7 @@ import { startMillion } from './million.ts'
 import { readOptions, type Options } from './options.ts'
 import { othersShare, warnOfOthers } from './others.ts'
 import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
+import { measureScale, scaleCase } from './scale.ts'
 import { startProxy } from './proxy.ts'
 import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
 import { figures, sampleOf, table, type Amount } from './table.ts'
@@ -97,6 +98,10 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
   if (only.includes(daemonCase.name)) {
     const others = await othersShare()
     yield { ...(await measureDaemon(join(memory.path, daemonCase.name))), others }
+  }
+  if (only.includes(scaleCase.name)) {
+    const others = await othersShare()
+    yield { ...(await measureScale(join(memory.path, scaleCase.name))), others }
   }
 }
 

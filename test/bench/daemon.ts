@@ -107,13 +107,13 @@ function judged({
   return { case: daemonCase.name, title: daemonCase.title, figures: [], verdicts: [], failures, ...told }
 }
 
-function sumOf(metrics: string, name: string): number {
+export function sumOf(metrics: string, name: string): number {
   const lines = metrics.split('\n').filter((line) => line.startsWith(`${name}{`))
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
 /** The bound of the bucket below which that share of all polls lies. */
-function quantile(metrics: string, share: number): number {
+export function quantile(metrics: string, share: number): number {
   const name = 'popfetch_poll_lateness_seconds'
   const total = Number(new RegExp(`^${name}_count (\\d+)$`, 'm').exec(metrics)?.[1])
   const buckets = [...metrics.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)$`, 'gm'))]
@@ -121,12 +121,12 @@ function quantile(metrics: string, share: number): number {
   return found?.[1] === undefined || found[1] === '+Inf' ? Infinity : Number(found[1])
 }
 
-function residentMegabytes(pid: number): number {
+export function residentMegabytes(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Math.round(Number(kilobytes) / 1000)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

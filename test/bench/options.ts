@@ -5,11 +5,13 @@ import { postfixPackages } from '../servers/postfix.ts'
 import { mailCases, million, startUp, type Case } from './cases.ts'
 import { daemonCase } from './daemon.ts'
 import { clients } from './peers.ts'
+import { scaleCase } from './scale.ts'
 
 const HUGE_GIGABYTES = 2
-// The daemon's case takes two minutes, and no peer takes part.
+// Those take minutes, and no peer takes part.
 const byDefault = [...mailCases(HUGE_GIGABYTES), million, startUp].map(({ name }) => name)
-const all = [...byDefault, daemonCase.name]
+const slow = [daemonCase.name, scaleCase.name]
+const all = [...byDefault, ...slow]
 const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
 const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')
 
@@ -17,7 +19,7 @@ const usage = `npm run bench -- [--only CASE[,CASE…]] [--peers all|none|PEER[,
 npm run bench -- --history CASE
 npm run bench:micro
 
-cases  ${all.join(' ')}; by default all but ${daemonCase.name}
+cases  ${all.join(' ')}; by default all but ${slow.join(' and ')}
 peers  ${peerNames.join(' ')}; by default those that need no minutes for the case
 runs   5 by default; a run of more than 10 seconds is not repeated
 

@@ -149,7 +149,12 @@ function configurationOf(
   )
   return {
     file: join(directory, 'config.yaml'),
+    files: [join(directory, 'config.yaml')],
     accounts,
+    disabled: [],
+    trouble: null,
+    include: [],
+    accountsFrom: null,
     destinations: new Map(destinations.map((name) => [name, { type: 'maildir', name } as DestinationConfig])),
     oauth: new Map(),
     statePath: join(directory, 'state.db'),

@@ -13,6 +13,9 @@ describe('an account', () => {
     await using scene = await Scene.create()
     expect(await scene.account('')).toEqual({
       name: 'a',
+      fault: null,
+      enabled: true,
+      formerly: [],
       host: 'pop.example.net',
       port: 995,
       tls: 'implicit',

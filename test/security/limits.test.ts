@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { parseDocument, YAMLMap } from 'yaml'
 import { readOldFiles } from '../../src/cli/commands/import/old-files.ts'
 import { assemble, assembling, findWrittenSecret } from '../../src/config/assemble.ts'
+import { sourceOf } from '../../src/config/sources/source.ts'
 import { parseText, parsing } from '../../src/config/document.ts'
 import { atOnce, inTurns } from '../../src/config/turns.ts'
 import { Lines, parseRequest } from '../../src/daemon/control/protocol.ts'
@@ -122,7 +123,7 @@ describe('a configuration', () => {
       destinations: { inbox: { type: 'maildir', path: '/m' } },
     }
     const works = {
-      'is checked': () => assembling(root, (path) => path),
+      'is checked': () => assembling(sourceOf(root, (path) => path)),
       'is searched for secrets': () => findWrittenSecret(root),
     }
 

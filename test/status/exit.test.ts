@@ -26,6 +26,7 @@ const TABLE: Record<ErrorCode, Record<Retry, number>> = {
   ERR_ABORTED: all(75),
   ERR_BUSY: all(75),
   ERR_PAUSED: all(75),
+  ERR_ACCOUNTS: { never: 78, soon: 75, later: 75 },
   ERR_LEASE_LOST: all(75),
   ERR_NO_DAEMON: all(69),
   ERR_BUG: all(70),

@@ -1,7 +1,8 @@
 // What a command needs that works with the configured accounts: the configuration, the accounts that were named, the log
 // and the ledger. Unknown accounts are refused here, before anything is opened.
-import { type Call, keepConfiguration, keptConfiguration } from '../../config/kept/kept.ts'
+import { keepConfiguration, keptConfiguration } from '../../config/kept/kept.ts'
 import { Witness } from '../../config/kept/witness.ts'
+import type { LoadOptions } from '../../config/load.ts'
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { isContainer } from '../../environment.ts'
@@ -11,7 +12,7 @@ import { obstacleOf } from '../../own-file.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
 import { STANDARD_ERROR, type CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { unknownAccount } from '../command-errors.ts'
+import { disabledAccount, unknownAccount } from '../command-errors.ts'
 import { refuseUnmounted } from './mounts.ts'
 
 /** The records of a run; disposing closes both. */
@@ -31,10 +32,10 @@ export interface OpenedRun extends Records {
 export async function openRun(
   invocation: CommonOptions & { readonly accounts: readonly string[] },
   surroundings: Surroundings,
-  commands: readonly string[] = [],
+  { commands = [], ...asked }: { readonly commands?: readonly string[] } & Asked = {},
 ): Promise<OpenedRun> {
-  const configuration = await readConfiguration(invocation, surroundings)
-  const accounts = selected(configuration.accounts, invocation.accounts, commands)
+  const configuration = await readConfiguration(invocation, surroundings, asked)
+  const accounts = selected(configuration, invocation.accounts, commands)
   tellWarnings(configuration.warnings, invocation, surroundings)
   // Node reads its certificate authorities when its TLS is loaded: 10 ms in a thread, while the ledger is opened.
   if (accounts.some(({ tls }) => tls !== 'none')) nodeTls()
@@ -56,22 +57,26 @@ export async function openRecords(
   return { ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** `isFresh`: the file is checked, whether it was before or not. Rejects with ERR_CONFIG. */
+/** `isFresh`: the file is checked, whether it was before or not. The program of `accountsFrom` is asked as by a command that only
+ *  looks, unless said. */
+type Asked = Pick<LoadOptions, 'purpose' | 'yes' | 'memory'> & { readonly isFresh?: boolean }
+
+/** Rejects with ERR_CONFIG. */
 export async function readConfiguration(
   options: CommonOptions,
   surroundings: Surroundings,
-  isFresh = false,
+  { isFresh = false, ...asked }: Asked = {},
 ): Promise<Configuration> {
-  const { env, cwd, uid, host } = surroundings
+  const { env, cwd, uid, host, signal } = surroundings
   const call = { file: options.config, state: options.state, env, cwd, uid }
   const folder = isFresh ? null : host.cacheFolder
   const kept = folder === null ? null : await keptConfiguration(call, folder)
-  const configuration = kept ?? (await load(call, folder, surroundings))
+  const configuration = kept ?? (await load({ ...call, signal, purpose: 'look', ...asked }, folder, surroundings))
   await refuseUnmounted(configuration, surroundings)
   return configuration
 }
 
-async function load(call: Call, folder: string | null, { rooms }: Surroundings): Promise<Configuration> {
+async function load(call: LoadOptions, folder: string | null, { rooms }: Surroundings): Promise<Configuration> {
   const { loadConfiguration } = await rooms.configuration()
   if (folder === null) return await loadConfiguration(call)
   const witness = new Witness(call.env)
@@ -80,16 +85,17 @@ async function load(call: Call, folder: string | null, { rooms }: Surroundings):
   return configuration
 }
 
-/** The accounts with these names; without names, all. Throws ERR_USAGE for a name that is not configured, which may have been
- *  meant for one of `commands`. */
+/** The accounts with these names; without names, all that are polled. Throws ERR_USAGE for one that is disabled, and for a name that is
+ *  not configured, which may have been meant for one of `commands`. */
 export function selected(
-  configured: readonly Account[],
+  { accounts: configured, disabled }: Pick<Configuration, 'accounts' | 'disabled'>,
   named: readonly string[],
   commands: readonly string[] = [],
 ): readonly Account[] {
   if (named.length === 0) return configured
   const names = configured.map((account) => account.name)
   for (const name of named) {
+    if (disabled.some((account) => account.name === name)) throw disabledAccount(name)
     if (!names.includes(name)) throw unknownAccount(name, names, { commands })
   }
   return configured.filter((account) => named.includes(account.name))

@@ -6,6 +6,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { PopfetchError } from '../../errors.ts'
 import { OwnFile, ourUid, readOwnFile } from '../../own-file.ts'
 import { assembling } from '../assemble.ts'
+import { sourceOf } from '../sources/source.ts'
 import { parseText, parsing, type TextDocument } from '../document.ts'
 import { loadConfiguration, type LoadOptions, readText } from '../load.ts'
 import {
@@ -43,7 +44,7 @@ export async function keepWhoIsTold(
 /** Null: nobody is named, or others could have named them. Runs no command and reads no secret. */
 export async function whoIsTold(options: LoadOptions): Promise<Told | null> {
   try {
-    return await loadConfiguration(options)
+    return await loadConfiguration({ ...options, purpose: 'kept' })
   } catch (error) {
     if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') return null
   }
@@ -103,7 +104,7 @@ async function assembled(
   statePath: string,
   env: LoadOptions['env'],
 ): Promise<Told | null> {
-  const { configuration } = await inTurns(assembling(part, resolving(file, env)))
+  const { configuration } = await inTurns(assembling(sourceOf(part, resolving(file, env)), { env }))
   return configuration === null ? null : { ...configuration, file, statePath }
 }
 

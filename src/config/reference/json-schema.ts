@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { destination } from '../destinations/schemas/destination.ts'
 import { oauthClient } from '../oauth/client.ts'
 import { accountDefaults, top } from '../schema.ts'
-import { NOT_IN_FILES } from '../values/values.ts'
+import { NOT_IN_FILES, SECRET_KEYS } from '../values/values.ts'
 import { isWritten, type Written } from '../values/written.ts'
 import type { ResolvePath } from '../values/values.ts'
 
@@ -53,7 +53,10 @@ export function jsonSchema(): object {
     schema = replaced(schema, JSON.stringify(part), `#/$defs/${name}`)
     $defs[name] = part
   }
-  const written = isWritten(schema) ? schema : {}
+  const written = withVariables(isWritten(schema) ? schema : {}, [])
+  for (const [name, part] of Object.entries($defs))
+    if (name !== 'secret' && name !== 'token') $defs[name] = withVariables(part, [name])
+  $defs['variable'] = VARIABLE
   return {
     $schema,
     $id: SCHEMA_ID,
@@ -62,6 +65,67 @@ export function jsonSchema(): object {
     patternProperties: { '^x-': true },
     $defs,
   }
+}
+
+const VARIABLE = {
+  type: 'object',
+  description: 'The value of an environment variable',
+  properties: { env: { type: 'string', pattern: '^[A-Za-z_]\\w*$' } },
+  required: ['env'],
+  additionalProperties: false,
+}
+
+const REFERENCE = { $ref: '#/$defs/variable' }
+
+/** With `{ env: NAME }` beside each text and number that is no secret (sources/environment.ts). `path`: keys only. */
+function withVariables(node: unknown, path: readonly string[]): Written {
+  if (!isWritten(node)) return {}
+  const { description, default: usual, ...bareNode } = node
+  const key = path.at(-1) ?? ''
+  if (isReadLater(path) || key === 'type' || '$ref' in node) return node
+  const deeper = (inner: unknown): unknown => (isWritten(inner) ? withVariables(inner, path) : inner)
+  if (isScalar(node)) {
+    const beside = {
+      ...(description === undefined ? {} : { description }),
+      ...(usual === undefined ? {} : { default: usual }),
+    }
+    return { anyOf: [bareNode, REFERENCE], ...beside }
+  }
+  const { anyOf, oneOf, items, prefixItems, properties, additionalProperties } = node
+  const within = (all: unknown): unknown =>
+    Array.isArray(all) ? all.map((one: unknown) => (isScalar(one) ? one : deeper(one))) : all
+  return {
+    ...node,
+    ...(Array.isArray(anyOf)
+      ? { anyOf: [...asList(within(anyOf)), ...(anyOf.some(isScalar) ? [REFERENCE] : [])] }
+      : {}),
+    ...(Array.isArray(oneOf) ? { oneOf: within(oneOf) } : {}),
+    ...(isWritten(items) ? { items: deeper(items) } : {}),
+    ...(Array.isArray(prefixItems) ? { prefixItems: prefixItems.map(deeper) } : {}),
+    ...(isWritten(additionalProperties) ? { additionalProperties: deeper(additionalProperties) } : {}),
+    ...(isWritten(properties)
+      ? {
+          properties: Object.fromEntries(
+            Object.entries(properties).map(([name, inner]) => [name, withVariables(inner, [...path, name])]),
+          ),
+        }
+      : {}),
+  }
+}
+
+function asList(all: unknown): readonly unknown[] {
+  return Array.isArray(all) ? all : []
+}
+
+function isScalar(node: unknown): boolean {
+  if (!isWritten(node) || 'const' in node) return false
+  return ['string', 'integer', 'number'].includes(String(node['type'])) || Array.isArray(node['enum'])
+}
+
+/** Secrets say themselves where they come from. */
+function isReadLater(path: readonly string[]): boolean {
+  const key = path.at(-1) ?? ''
+  return SECRET_KEYS.has(key) || (path[0] === 'notify' && ['url', 'ping', 'headers'].includes(key))
 }
 
 /** A part without what belongs to the key that holds it. */

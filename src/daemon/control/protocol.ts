@@ -139,9 +139,17 @@ export async function socketPath(ledger: string, env: NodeJS.ProcessEnv): Promis
 }
 
 /** Tells one version of a configuration from another. */
-export async function configurationMark(file: string, env: Environment = {}): Promise<string> {
-  const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
-  if (held !== null) return `${file}\0${createHash('sha256').update(held).digest('hex')}`
-  const { ino, size, mtimeMs } = await stat(file)
-  return `${file}\0${ino} ${size} ${mtimeMs}`
+export async function configurationMark(files: readonly string[], env: Environment = {}): Promise<string> {
+  const marks: string[] = []
+  for (const file of files) {
+    const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
+    if (held !== null) {
+      marks.push(`${file}\0${createHash('sha256').update(held).digest('hex')}`)
+      continue
+    }
+    const { ino, size, mtimeMs } = await stat(file)
+    marks.push(`${file}\0${ino} ${size} ${mtimeMs}`)
+  }
+  // There may be a file for each of many accounts.
+  return marks.length === 1 ? (marks[0] ?? '') : createHash('sha256').update(marks.join('\n')).digest('hex')
 }

@@ -10,6 +10,8 @@ export interface Watched {
   readonly ledger: ReadLedger & Pick<Ledger, 'memo'> & { readonly records: Pick<Ledger['records'], 'lacking'> }
   /** Names of the accounts of the configuration in effect. */
   readonly configured: readonly string[]
+  /** Those of them that are not polled. */
+  readonly disabled?: readonly string[]
   /** Names of the destinations of the configuration. */
   readonly destinations: readonly string[]
   readonly process: {
@@ -40,11 +42,12 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
   return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
-function surroundings({ plan, configured, destinations, process, ...watched }: Watched) {
+function surroundings({ plan, configured, disabled = [], destinations, process, ...watched }: Watched) {
   const { pid, sinceMs, version, machine } = process
   return {
     nowMs: watched.nowMs(),
     configured,
+    disabled,
     destinationNames: destinations,
     daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine },
   }

@@ -53,10 +53,10 @@ export class History {
   /** Read, and not used yet. */
   #unused: string | null = null
 
-  /** Makes the account known to the ledger, if need be. */
-  static async open(account: Account, lease: Lease, run: Run): Promise<History> {
+  /** Makes the account known to the ledger, if need be. `isStale`: since the lease was taken, something was recorded. */
+  static async open(account: Account, lease: Lease, run: Run, isStale = false): Promise<History> {
     // Since the caller took its lease, other polls may have recorded something.
-    const recorded = lease === run.restrictions.lease ? null : lease.record
+    const recorded = isStale || lease === run.restrictions.lease ? null : lease.record
     const history = new History(account, lease, recorded ?? (await run.ledger.admit(lease, identityOf(account))), run)
     // A kill must not make it forget that messages were first seen by a clock that was behind (S040).
     if (history.ages.isNew && !run.options.dryRun) await run.ledger.records.note(account.name, clockFacts(history.ages))

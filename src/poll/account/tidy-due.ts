@@ -15,13 +15,13 @@ const NOTHING: Noted = { lookedMs: 0, departed: {} }
 
 /** True also where it cannot be told: then tidy.ts tells why. */
 export async function isTidyDue(
-  { accounts }: Pick<Configuration, 'accounts'>,
+  { accounts, disabled }: Pick<Configuration, 'accounts' | 'disabled'>,
   ledger: Pick<Ledger, 'memo'>,
   nowMs: number,
 ): Promise<boolean> {
   try {
     const noted = notedIn(await ledger.memo(MEMO))
-    return hasDayPassed(noted, nowMs) || accounts.some(({ name }) => noted.departed[name] !== undefined)
+    return hasDayPassed(noted, nowMs) || [...accounts, ...disabled].some(({ name }) => noted.departed[name] !== undefined)
   } catch {
     return true
   }

@@ -31,7 +31,8 @@ export interface TidyContext {
   readonly signal: AbortSignal
 }
 
-type Kept = Pick<Configuration, 'accounts' | 'headers' | 'keepDeparted'>
+type Named = Pick<Configuration, 'accounts' | 'disabled'>
+type Kept = Named & Pick<Configuration, 'headers' | 'keepDeparted'>
 
 /** Never rejects. True: a day has passed, and it was done. */
 export async function tidyLedger(configuration: Kept, context: TidyContext): Promise<boolean> {
@@ -58,9 +59,9 @@ export async function tidyLedger(configuration: Kept, context: TidyContext): Pro
 }
 
 /** Several configurations may use one ledger, and one of them always be the first of a day: what any of them names has not departed. */
-async function takeOff({ accounts }: Pick<Configuration, 'accounts'>, noted: Noted, ledger: Ledger): Promise<void> {
-  if (accounts.every(({ name }) => noted.departed[name] === undefined)) return
-  const configured = new Set(accounts.map(({ name }) => name))
+async function takeOff(configuration: Named, noted: Noted, ledger: Ledger): Promise<void> {
+  const configured = namesIn(configuration)
+  if (Object.keys(noted.departed).every((name) => !configured.has(name))) return
   await ledger.changeMemo(MEMO, (text) => {
     const { lookedMs, departed } = notedIn(text)
     const left = Object.entries(departed).filter(([name]) => !configured.has(name))
@@ -70,10 +71,10 @@ async function takeOff({ accounts }: Pick<Configuration, 'accounts'>, noted: Not
 
 /** The accounts that the ledger knows and the configuration does not name, since when. Remembers it. Rejects with ERR_LEDGER. */
 export async function departedAccounts(
-  { accounts }: Pick<Configuration, 'accounts'>,
+  configuration: Named,
   { ledger, nowMs }: Pick<TidyContext, 'ledger' | 'nowMs'>,
 ): Promise<readonly DepartedAccount[]> {
-  const configured = new Set(accounts.map(({ name }) => name))
+  const configured = namesIn(configuration)
   const names = (await ledger.accounts()).map(({ name }) => name).filter((name) => !configured.has(name))
   const text = await ledger.changeMemo(MEMO, (before) => {
     const noted = notedIn(before)
@@ -100,16 +101,21 @@ export async function forgetAccount(account: string, ledger: Ledger, signal: Abo
   return messages
 }
 
+/** Names that the configuration has, polled or not. */
+function namesIn({ accounts, disabled }: Named): ReadonlySet<string> {
+  return new Set([...accounts, ...disabled].map(({ name }) => name))
+}
+
 /** Its mailbox is that of a configured account without history: this was renamed, and a person is asked about it
- *  (ERR_ACCOUNT_RENAMED). Forgotten, it would let everything come twice. */
-function isWaitedFor(
+ *  (ERR_ACCOUNT_RENAMED), or that account says so (`formerly`). Forgotten, it would let everything come twice. */
+export function isWaitedFor(
   departed: string,
-  { accounts }: Pick<Configuration, 'accounts'>,
+  { accounts, disabled }: Named,
   records: ReadonlyMap<string, AccountRecord>,
 ): boolean {
   const identity = records.get(departed)?.identity
-  return accounts.some(({ name, host, port, user }) => {
+  return [...accounts, ...disabled].some(({ name, host, port, user, formerly }) => {
     const isSame = host === identity?.host && port === identity.port && user === identity.user
-    return isSame && (records.get(name)?.known ?? 0) === 0
+    return (isSame || formerly.includes(departed)) && (records.get(name)?.known ?? 0) === 0
   })
 }

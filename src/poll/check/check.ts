@@ -1,6 +1,7 @@
 // Signs in and says what is waiting: fetches, marks and deletes nothing (`popfetch check`). Never asks for a message, since
 // some servers take that for having read it (P129). findings.ts lists the facts about the server, diagnosis.ts says why a check
 // failed.
+import { requireSound } from '../../config/accounts/sound.ts'
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
@@ -51,8 +52,9 @@ class Check {
   }
 
   async run(): Promise<CheckReport> {
-    this.#findings.push(...words.serverFindings(this.#account))
+    if (this.#account.fault === null) this.#findings.push(...words.serverFindings(this.#account))
     try {
+      requireSound(this.#account)
       const record = await recordOf(this.#account, this.#run)
       this.#findings.push(...words.recordFindings(record, this.#nowMs()))
       const context = { ...this.#run, workarounds: new Workarounds(record.facts, this.#nowMs()) }

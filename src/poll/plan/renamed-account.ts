@@ -18,9 +18,9 @@ export class Departed {
   /** Read once for all accounts that have no history: a first poll of ten thousand is not to read ten thousand each. */
   #read: Promise<readonly AccountRecord[]> | null = null
 
-  constructor(ledger: Ledger, { accounts }: Configuration) {
+  constructor(ledger: Ledger, { accounts, disabled }: Pick<Configuration, 'accounts' | 'disabled'>) {
     this.#ledger = ledger
-    this.#configured = new Set(accounts.map(({ name }) => name))
+    this.#configured = new Set([...accounts, ...disabled].map(({ name }) => name))
   }
 
   /** Before connecting. Rejects with ERR_ACCOUNT_RENAMED when a departed account had the same user, host and port. */

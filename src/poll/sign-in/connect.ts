@@ -1,5 +1,6 @@
 // From an account of the configuration to a session that has said what it can do. Certificates are read here, at the last
 // moment.
+import { requireSound } from '../../config/accounts/sound.ts'
 import type { Account } from '../../config/schema.ts'
 import { commandName, pem } from '../../config/values/secret.ts'
 import type { Log } from '../../log.ts'
@@ -26,6 +27,7 @@ export async function connect(
   { log, signal, env, workarounds, listings }: ConnectContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
+  requireSound(account)
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file, file === clientKey))),

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMMAND_WORDS, COMMANDS } from '../../../src/cli/commands/commands.ts'
-import { nameFault } from '../../../src/config/assemble.ts'
+import { nameFault } from '../../../src/config/accounts/account-name.ts'
 import { ROOT } from '../child.ts'
 
 const FOLDER = join(ROOT, 'src/cli/commands')

@@ -175,9 +175,9 @@ test('the socket of a ledger is the same by whichever name, and one that is not 
 test('a file that was changed has another mark', async () => {
   const file = join(directory, 'config.yaml')
   writeFileSync(file, 'a')
-  const before = await configurationMark(file)
-  expect(await configurationMark(file)).toBe(before)
+  const before = await configurationMark([file])
+  expect(await configurationMark([file])).toBe(before)
   rmSync(file)
   writeFileSync(file, 'ab')
-  expect(await configurationMark(file)).not.toBe(before)
+  expect(await configurationMark([file])).not.toBe(before)
 })

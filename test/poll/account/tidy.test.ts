@@ -24,9 +24,14 @@ async function look(
   nowMs: number,
   keepDeparted: number | null = 90 * DAY,
 ): Promise<boolean> {
-  const accounts = names.map((name) => ({ name })) as unknown as Parameters<typeof tidyLedger>[0]['accounts']
+  const accounts = names.map((name) => ({ name, formerly: [] })) as unknown as Parameters<
+    typeof tidyLedger
+  >[0]['accounts']
   const signal = new AbortController().signal
-  return await tidyLedger({ accounts, headers: 'all', keepDeparted }, { ledger, log: silentLog, nowMs, signal })
+  return await tidyLedger(
+    { accounts, disabled: [], headers: 'all', keepDeparted },
+    { ledger, log: silentLog, nowMs, signal },
+  )
 }
 
 const names = async (ledger: Ledger): Promise<readonly string[]> => (await ledger.accounts()).map(({ name }) => name)
@@ -67,9 +72,11 @@ test('never means never, and it looks once a day', async () => {
 
 test('one whose mailbox a new name has, about which a person is asked, stays', async () => {
   const ledger = await ledgerOf('gone')
-  const accounts = [{ name: 'new', ...IDENTITY }] as unknown as Parameters<typeof tidyLedger>[0]['accounts']
+  const accounts = [{ name: 'new', formerly: [], ...IDENTITY }] as unknown as Parameters<
+    typeof tidyLedger
+  >[0]['accounts']
   const signal = new AbortController().signal
-  const kept = { accounts, headers: 'all', keepDeparted: 90 * DAY } as const
+  const kept = { accounts, disabled: [], headers: 'all', keepDeparted: 90 * DAY } as const
   for (let day = 0; day < 200; day += 8)
     await tidyLedger(kept, { ledger, log: silentLog, nowMs: START + day * DAY, signal })
   expect(await names(ledger)).toEqual(['gone'])
@@ -104,7 +111,7 @@ test('two configurations with one ledger do not make one another depart', async 
   }
   expect(await names(ledger)).toEqual(['a', 'b'])
   const accounts = [{ name: 'a' }] as unknown as Parameters<typeof departedAccounts>[0]['accounts']
-  expect(await departedAccounts({ accounts }, { ledger, nowMs: START + 401 * DAY })).toMatchObject([
+  expect(await departedAccounts({ accounts, disabled: [] }, { ledger, nowMs: START + 401 * DAY })).toMatchObject([
     { account: 'b', agedMs: 0 },
   ])
 })

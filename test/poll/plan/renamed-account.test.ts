@@ -1,6 +1,6 @@
 // An account that got another name in the configuration (S017): its mail must not come again.
 import { describe, expect, test } from 'vitest'
-import type { Account, Configuration } from '../../../src/config/schema.ts'
+import type { Account } from '../../../src/config/schema.ts'
 import { PopfetchError } from '../../../src/errors.ts'
 import type { AccountRecord, Ledger } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
@@ -119,7 +119,7 @@ describe('an account without history', () => {
         return failure === undefined ? Promise.resolve([]) : Promise.reject(failure)
       },
     } as unknown as Ledger
-    const departed = new Departed(ledger, { accounts: [] } as unknown as Configuration)
+    const departed = new Departed(ledger, { accounts: [], disabled: [] })
     const look = () =>
       departed.refuseMailbox({} as Account, { known: 0 } as AccountRecord, { yes: false, dryRun: false } as PollOptions)
     await expect(look()).rejects.toMatchObject({ code: 'ERR_LEDGER' })

@@ -10,7 +10,7 @@ import type { DestinationReport } from '../../../poll/check/destinations.ts'
 import type { ServerReport } from '../../../poll/check/server.ts'
 import { type CheckReport, toldError } from '../../../poll/report.ts'
 import type { RunRequest } from '../../../poll/run/run.ts'
-import { unknownAccount } from '../../command-errors.ts'
+import { disabledAccount, unknownAccount } from '../../command-errors.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../../status/exit.ts'
 import { openRecords, readConfiguration, tellWarnings } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -79,6 +79,8 @@ async function askedFor({ names, ...options }: CheckInvocation, surroundings: Su
   const { destinationsOf, membersOf } = await import('../../../poll/check/destinations.ts')
   const accountNames = read.accounts.map(({ name }) => name)
   const isKnown = (name: string): boolean => accountNames.includes(name) || read.destinations.has(name)
+  const resting = read.disabled.find(({ name }) => names.includes(name) && !isKnown(name))
+  if (resting !== undefined) throw disabledAccount(resting.name)
   const servers = names.filter((name) => !isKnown(name) && LOOKS_LIKE_SERVER.test(name))
   const unknown = names.find((name) => !isKnown(name) && !servers.includes(name))
   if (unknown !== undefined) {

@@ -1,8 +1,8 @@
-// `popfetch config check|show|schema|reference`: answers about the configuration. Runs no command, reads no secret, asks no
-// server. `schema` and `reference` need no configuration.
+// `popfetch config check|show|schema|reference`: answers about the configuration. Reads no secret, asks no server, and runs no command but
+// that of `accountsFrom`. `schema` and `reference` need no configuration.
 import type { Configuration } from '../../../config/schema.ts'
 import { WrongConfiguration } from '../../../config/problem.ts'
-import { EXIT_CONFIGURATION, EXIT_OK } from '../../../status/exit.ts'
+import { EXIT_CONFIGURATION, EXIT_OK, exitCodeOfError, mostSerious } from '../../../status/exit.ts'
 import type { ConfigInvocation } from './options.ts'
 import { printReference } from './reference.ts'
 import { readConfiguration } from '../../open/configured.ts'
@@ -20,7 +20,7 @@ export async function run(invocation: ConfigInvocation, surroundings: Surroundin
     else output.answer(JSON.stringify(schema, null, 2))
     return EXIT_OK
   }
-  const configuration = await readConfiguration(invocation, surroundings, true).catch((error: unknown) => {
+  const configuration = await readConfiguration(invocation, surroundings, { isFresh: true }).catch((error: unknown) => {
     if (!invocation.json || !(error instanceof WrongConfiguration)) throw error
     const { code, retry, problems } = error
     const [message = ''] = error.message.split('\n', 1)
@@ -34,26 +34,55 @@ export async function run(invocation: ConfigInvocation, surroundings: Surroundin
     else output.answer(shown.trimEnd())
     return EXIT_OK
   }
-  if (invocation.json) output.object(checkObject(configuration))
-  else output.prose(checkLines(configuration).join('\n'))
-  return EXIT_OK
+  const code = checkCode(configuration)
+  if (invocation.json) output.object(checkObject(configuration, code))
+  else output.prose(checkLines(configuration, code).join('\n'))
+  return code
 }
 
-function checkLines({ file, accounts, destinations, statePath, warnings }: Configuration): string[] {
+/** Not 0 where an account cannot be polled, or the answer of `accountsFrom` is not taken. */
+function checkCode({ accounts, disabled, trouble }: Configuration): number {
+  const isFaulty = [...accounts, ...disabled].some(({ fault }) => fault !== null)
+  return mostSerious([
+    ...(isFaulty ? [EXIT_CONFIGURATION] : []),
+    ...(trouble === null ? [] : [exitCodeOfError(trouble)]),
+  ])
+}
+
+const FAULTS_SHOWN = 100
+
+function checkLines(configuration: Configuration, code: number): string[] {
+  const { file, accounts, disabled, destinations, statePath, trouble, warnings } = configuration
+  const faulty = faultyOf(configuration)
+  const resting = disabled.length === 0 ? '' : `, ${counted(disabled.length, 'disabled account')}`
+  const counts = `${counted(accounts.length, 'account')}, ${counted(destinations.size, 'destination')}${resting}`
+  const more = faulty.length > FAULTS_SHOWN ? [`and ${faulty.length - FAULTS_SHOWN} more`] : []
   return [
-    `${file}: correct: ${counted(accounts.length, 'account')}, ${counted(destinations.size, 'destination')}`,
+    `${file}: ${code === EXIT_OK ? 'correct' : 'not all of it can be used'}: ${counts}`,
+    ...faulty.slice(0, FAULTS_SHOWN).map(({ name, fault }) => `${name} is not polled: ${fault}`),
+    ...more,
+    ...(trouble === null ? [] : [trouble.message]),
     `ledger: ${statePath}`,
     ...warnings.map((warning) => `warning: ${warning}`),
   ]
 }
 
-function checkObject({ file, accounts, destinations, statePath, warnings }: Configuration): object {
+function faultyOf({ accounts, disabled }: Configuration) {
+  return [...accounts, ...disabled].filter(({ fault }) => fault !== null)
+}
+
+function checkObject(configuration: Configuration, code: number): object {
+  const { file, accounts, disabled, destinations, statePath, trouble, warnings } = configuration
+  const faults = faultyOf(configuration).map(({ name, fault }) => ({ account: name, fault }))
   return {
-    ok: true,
+    ok: code === EXIT_OK,
     file,
     state: statePath,
     accounts: accounts.map((account) => account.name),
+    ...(disabled.length === 0 ? {} : { disabled: disabled.map((account) => account.name) }),
     destinations: [...destinations.keys()],
+    ...(faults.length === 0 ? {} : { faults }),
+    ...(trouble === null ? {} : { error: { code: trouble.code, message: trouble.message, retry: trouble.retry } }),
     warnings,
   }
 }

@@ -1,6 +1,7 @@
 // `popfetch --daemon`: starts the daemon. With --foreground, and in that process, it runs the daemon itself
 // (daemon/daemon.ts). This file decides on signals and on what is printed; logs.ts opens the logs.
 import { existsSync } from 'node:fs'
+import type { Memory } from '../../../config/sources/accounts-from.ts'
 import { resolvePath, usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
@@ -39,7 +40,7 @@ export async function run(invocation: DaemonInvocation, surroundings: Surroundin
 
 /** Only for a quick answer: it is the lease that really keeps a second daemon away. */
 async function refuseSecond(invocation: DaemonInvocation, surroundings: Surroundings): Promise<void> {
-  const { statePath } = await readConfiguration(invocation, surroundings)
+  const { statePath } = await readConfiguration(invocation, surroundings, { purpose: 'kept' })
   const running = await askRunning(statePath, { verb: 'status' }, surroundings)
   if (running === null) return
   throw new PopfetchError(
@@ -55,7 +56,8 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
     throw usageError('--log-file - needs --foreground: a daemon in the background has no standard error')
   const { startInBackground } = await import('../../../daemon/detach.ts')
   const configuration = await readConfiguration(invocation, surroundings)
-  selected(configuration.accounts, invocation.accounts)
+  selected(configuration, invocation.accounts)
+  if (configuration.trouble !== null) surroundings.output.problem(configuration.trouble.message)
   tellWarnings(configuration.warnings, invocation, surroundings)
   const logFile = logFileOf(configuration, invocation, surroundings) ?? usualLogFile(configuration)
   const args = argumentsOf(invocation, configuration.file, surroundings)
@@ -110,8 +112,10 @@ async function work(
   boundCompileCache(env)
   const { Daemon } = await import('../../../daemon/daemon.ts')
   const { startWorker } = await import('../../../daemon/detach.ts')
-  const configuration = await readConfiguration(invocation, surroundings)
-  selected(configuration.accounts, invocation.accounts)
+  // Where answers are not kept in a file, this process remembers them.
+  const memory: Memory = { kept: null }
+  const configuration = await readConfiguration(invocation, surroundings, { purpose: 'poll', memory })
+  selected(configuration, invocation.accounts)
   await using opened = new AsyncDisposableStack()
   const { openLedger } = await rooms.ledger()
   // Before the log: it makes the directory in which both are by default.
@@ -123,7 +127,12 @@ async function work(
     await Daemon.start({
       configuration,
       only: invocation.accounts,
-      load: () => readConfiguration({ ...invocation, config: configuration.file }, surroundings),
+      load: (yes) =>
+        readConfiguration({ ...invocation, config: configuration.file }, surroundings, {
+          purpose: 'poll',
+          memory,
+          yes,
+        }),
       prepare: (next) => logs.reopen(next),
       ledger,
       log: logs.log,
@@ -165,7 +174,7 @@ async function workFor(
   for (const ignored of ['SIGHUP', 'SIGUSR1'] as const) host.on(ignored, () => {})
   try {
     const { Worker } = await import('../../../daemon/workers/worker.ts')
-    const configuration = await readConfiguration(invocation, surroundings)
+    const configuration = await readAsWorker(invocation, surroundings)
     await using opened = new AsyncDisposableStack()
     const { openLedger } = await rooms.ledger()
     const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
@@ -173,7 +182,7 @@ async function workFor(
       await Worker.start({
         configuration,
         only: invocation.accounts,
-        load: () => readConfiguration({ ...invocation, config: configuration.file }, surroundings),
+        load: () => readAsWorker({ ...invocation, config: configuration.file }, surroundings),
         ledger,
         log: logTo(daemon, invocation.logLevel ?? configuration.log.level),
         env,
@@ -191,6 +200,12 @@ async function workFor(
     daemon.say({ kind: 'failed', error: reported })
     return exitCodeOfError(reported)
   }
+}
+
+/** The daemon has asked the program of `accountsFrom`, and kept its answer, unless it is not to be kept. */
+async function readAsWorker(invocation: DaemonInvocation, surroundings: Surroundings): Promise<Configuration> {
+  const kept = await readConfiguration(invocation, surroundings, { purpose: 'kept' })
+  return kept.trouble === null ? kept : await readConfiguration(invocation, surroundings)
 }
 
 /** Listens before anybody can know of the process: until then these signals would end it. A signal that comes before the

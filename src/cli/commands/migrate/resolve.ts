@@ -50,7 +50,7 @@ export async function openMigration(
 function narrowed({ configuration, accounts }: Plan, { account, ledger }: Pick<Chosen, 'account' | 'ledger'>): Plan {
   return {
     configuration: { ...configuration, statePath: ledger },
-    accounts: selected(accounts, [account]),
+    accounts: selected({ accounts, disabled: [] }, [account]),
   }
 }
 
@@ -58,7 +58,7 @@ async function fromAccounts(invocation: MigrateInvocation, surroundings: Surroun
   const configuration = await readConfiguration(invocation, surroundings)
   const { pair } = invocation
   if (pair === null) return { configuration, accounts: configuration.accounts }
-  const [account] = selected(configuration.accounts, [pair.from])
+  const [account] = selected(configuration, [pair.from])
   if (account === undefined) throw usageError(`no account is called "${pair.from}"`)
   const destination = await destinationOf(pair.to, configuration, invocation, surroundings)
   const destinations = new Map([...configuration.destinations, [destination.name, destination]])

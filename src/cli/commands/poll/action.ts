@@ -9,8 +9,8 @@ import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import { isTidyDue } from '../../../poll/account/tidy-due.ts'
 import { copyLedger } from '../../../poll/run/daily-copy.ts'
-import { type AccountReport, toldError } from '../../../poll/report.ts'
-import { exitCodeOfReport, exitCodeOfReports, EXIT_OK } from '../../../status/exit.ts'
+import { type AccountReport, reportError, toldError } from '../../../poll/report.ts'
+import { exitCodeOfError, exitCodeOfReport, exitCodeOfReports, EXIT_OK, mostSerious } from '../../../status/exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
@@ -19,6 +19,7 @@ import { unknownAccount } from '../../command-errors.ts'
 import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
+import { tellTrouble } from './trouble.ts'
 import { planLines, problemLines, summaryLine, totalLine } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
@@ -63,7 +64,11 @@ async function poll(
   commands: readonly string[],
 ): Promise<number> {
   const { output, person, rooms, signal, env } = surroundings
-  await using run = await openRun(invocation, surroundings, commands).catch((error: unknown) => {
+  await using run = await openRun(invocation, surroundings, {
+    commands,
+    purpose: invocation.dryRun ? 'look' : 'poll',
+    yes: invocation.yes,
+  }).catch((error: unknown) => {
     throw asMistypedCommand(error, invocation, commands)
   })
   const { pollAll } = await rooms.poll()
@@ -104,14 +109,23 @@ async function poll(
         tellEarly,
       ),
     ))
-  const code = surroundings.interruption() ?? exitCodeOfReports(reports)
+  const { trouble } = run.configuration
+  const code =
+    surroundings.interruption() ??
+    mostSerious([exitCodeOfReports(reports), ...(trouble === null ? [] : [exitCodeOfError(trouble)])])
   for (const report of reports) if (!early.has(report.account)) tell(report, told, invocation, surroundings)
   const total = totalLine(reports)
   if (total !== null && surroundings.terminal !== null && !invocation.quiet && !invocation.json && !invocation.dryRun)
     output.say(total)
   if (!invocation.dryRun && !invocation.quiet) await tellEndings(run, surroundings)
+  if (!invocation.dryRun && (trouble !== null || run.configuration.accountsFrom !== null))
+    await tellTrouble(trouble, run, { always: told === null, tell: (message) => output.problem(message) })
   if (invocation.json) {
-    output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.dryRun)) })
+    output.object({
+      ok: code === EXIT_OK,
+      accounts: reports.map((report) => jsonOf(report, invocation.dryRun)),
+      ...(trouble === null ? {} : { error: toldError(reportError(trouble)) }),
+    })
   }
   for (const report of reports) {
     logReport(run.log, report, told === null ? null : wordsToTell(report, told, surroundings.nowMs()))

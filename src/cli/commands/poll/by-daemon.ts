@@ -23,9 +23,9 @@ export async function pollByDaemon(
   surroundings: Surroundings,
 ): Promise<readonly AccountReport[] | null> {
   if (dryRun || limit !== null || all || acceptNewIds || markSeen || yes) return null
-  const { file, statePath } = configuration
+  const { files, statePath } = configuration
   try {
-    const mark = await configurationMark(file, surroundings.env)
+    const mark = await configurationMark(files, surroundings.env)
     const names = accounts.map(({ name }) => name)
     const request = { verb: 'wake', accounts: names, eager, wait: true, mark } as const
     const reports = (await askRunning(statePath, request, surroundings))?.reports ?? null

@@ -1,6 +1,6 @@
 // `popfetch state retry|forget|rename|backup`: changes or copies the ledger. Everything that was named is looked up first, and
 // nothing is changed when a part of it is wrong. An account that is being polled is left alone.
-import { nameFault } from '../../../config/assemble.ts'
+import { nameFault } from '../../../config/accounts/account-name.ts'
 import type { Outline } from '../../../config/outline.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import type { Surroundings } from '../../surroundings.ts'

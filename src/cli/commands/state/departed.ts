@@ -21,7 +21,10 @@ export async function forgetDeparted(olderMs: number, context: LedgerContext): P
   const users = new Map((await writable.accounts()).map(({ name, identity }) => [name, identity.user]))
   const departed = await departedAccounts(configuration, { ledger: writable, nowMs: nowMs() })
   const forgotten: { account: string; messages: number }[] = []
+  const claimed = new Set([...configuration.accounts, ...configuration.disabled].flatMap(({ formerly }) => formerly))
   for (const { account, sinceMs } of departed) {
+    // Its new name takes it over at the next poll.
+    if (claimed.has(account)) continue
     if (nowMs() - sinceMs < olderMs) continue
     const messages = await forgetAccount(account, writable, signal)
     if (messages === null) throw accountBusy(`forgetting ${account}`)

@@ -39,6 +39,7 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
   const facts = await readFacts(ledger, {
     nowMs: nowMs(),
     configured: outline.accounts,
+    disabled: outline.disabled,
     ...(outline.configuration === null ? {} : { destinationNames: [...outline.configuration.destinations.keys()] }),
     signIns: invocation.check === null ? await signInsOf(outline, surroundings) : [],
     daemon: {

@@ -122,13 +122,14 @@ function lastPoll({ record }: AccountStatus, nowMs: number, isShort = false): st
 }
 
 function nextPoll(
-  { configured, planned, pausedUntilMs, pause }: AccountStatus,
+  { configured, disabled, planned, pausedUntilMs, pause }: AccountStatus,
   nowMs: number,
   isShort = false,
 ): string {
   if (pause !== null) return pause.untilMs === null ? 'paused' : `paused until ${localClock(pause.untilMs, nowMs)}`
   if (planned?.overdue === true) return 'overdue'
   if (planned?.polling === true) return 'now'
+  if (disabled) return 'disabled'
   if (!configured) return isShort ? 'not configured' : 'not in the configuration'
   if (pausedUntilMs === null && planned !== null) return `in ${timeUntil((planned.nextPollMs ?? nowMs) - nowMs)}`
   if (pausedUntilMs === null) return '-'

@@ -13,7 +13,7 @@ export async function run(invocation: VerifyInvocation, surroundings: Surroundin
   const { output, env, signal, nowMs, rooms } = surroundings
   const { json, digest } = invocation
   const configuration = await readConfiguration(invocation, surroundings)
-  const accounts = selected(configuration.accounts, invocation.accounts)
+  const accounts = selected(configuration, invocation.accounts)
   tellWarnings(configuration.warnings, invocation, surroundings)
   await using log = await openConfiguredLog(configuration, invocation, surroundings)
   const { openLedger } = await rooms.ledger()

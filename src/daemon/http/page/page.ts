@@ -229,8 +229,8 @@ function row(status: AccountStatus, nowMs: number): Html {
   </tr> `
 }
 
-function stateTag({ configured, outcome, planned, unsettled, pause }: AccountStatus): Html {
-  if (!configured) return html`<span class="tag">not configured</span>`
+function stateTag({ configured, disabled, outcome, planned, unsettled, pause }: AccountStatus): Html {
+  if (!configured) return html`<span class="tag">${disabled ? 'disabled' : 'not configured'}</span>`
   // By a person, who knows of it: no colour.
   if (pause !== null) return html`<span class="tag">paused</span>`
   if (planned?.overdue === true) return html`<span class="tag bad">overdue</span>`

@@ -1,0 +1,169 @@
+// Ten thousand accounts in one process: how long reading them takes, and what a daemon costs that polls each of them every five
+// minutes and finds nothing. The server is a thread of this process, as plain as can be. No peer takes part.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { freePort, quantile, residentMegabytes, sumOf } from './daemon.ts'
+import { measure } from './measure.ts'
+import { popfetchCommand } from './peers.ts'
+import type { CaseResult } from './results.ts'
+
+const ACCOUNTS = 10_000
+const INTERVAL = '5m'
+/** Two rounds: the first is spread by the start, the second shows what goes on. */
+const SECONDS = 600
+const LOAD_LIMIT_S = 2
+const MEMORY_LIMIT_MB = 300
+/** What a connection or a health check may wait. */
+const STANDSTILL_LIMIT_MS = 200
+
+export const scaleCase = {
+  name: 'scale',
+  title: `${ACCOUNTS} accounts every ${INTERVAL}, nothing new, for ${SECONDS / 60} minutes`,
+}
+
+interface Size {
+  readonly accounts: number
+  readonly interval: string
+  readonly seconds: number
+}
+
+/** `directory`: for its files. A smaller `size` is for a look at one change. */
+export async function measureScale(
+  directory: string,
+  { accounts, interval, seconds }: Size = { accounts: ACCOUNTS, interval: INTERVAL, seconds: SECONDS },
+): Promise<Omit<CaseResult, 'others'>> {
+  await mkdir(directory, { recursive: true })
+  const shared = new SharedArrayBuffer(8)
+  const sessions = new Int32Array(shared)
+  const server = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: shared })
+  try {
+    const { value } = Atomics.waitAsync(sessions, 1, 0)
+    await value
+    const port = Atomics.load(sessions, 1)
+    const file = join(directory, 'config.yaml')
+    const httpPort = await freePort()
+    await writeFile(file, configuration(port, httpPort, accounts, interval), { mode: 0o600 })
+    const check = popfetchCommand(directory, '--config', file, 'config', 'check')
+    const loads: number[] = []
+    for (let at = 0; at < 3; at++) loads.push((await measure(check, 120_000)).seconds)
+    const loadSeconds = Math.min(...loads)
+    const told = await watch(directory, { file, httpPort, seconds, polls: () => Atomics.load(sessions, 0) })
+    console.log(`\n${scaleCase.title}  [${scaleCase.name}]`)
+    console.log(`  config check: ${loadSeconds.toFixed(2)} s`)
+    console.log(`  up after ${told.upSeconds.toFixed(2)} s of CPU ${told.upCpuSeconds.toFixed(2)} s`)
+    console.log(
+      `  memory: ${told.memoryAtStart} MB at start, ${told.memoryPeak} MB at most, ${told.memoryAtEnd} MB at the end`,
+    )
+    console.log(`  ${told.polls} polls, ${told.failed} failed, at most ${told.mostInSecond} of them in one second`)
+    console.log(
+      `  CPU of an idle poll: ${told.cpuMsPerPoll.toFixed(2)} ms; the page: ${told.pageMs} ms, ${told.pageKilobytes} kB`,
+    )
+    console.log(`  late by: half of them at most ${told.median} s, 99 of 100 at most ${told.worst} s`)
+    console.log(`  the longest pause of the event loop: ${told.standstillMs.toFixed(0)} ms`)
+    const failures = [
+      ...(loadSeconds > LOAD_LIMIT_S ? [`reading the configuration takes more than ${LOAD_LIMIT_S} s`] : []),
+      ...(told.memoryPeak > MEMORY_LIMIT_MB ? [`memory above ${MEMORY_LIMIT_MB} MB`] : []),
+      ...(told.standstillMs > STANDSTILL_LIMIT_MS
+        ? [`the event loop paused for more than ${STANDSTILL_LIMIT_MS} ms`]
+        : []),
+      ...(told.failed > 0 ? ['polls failed'] : []),
+    ]
+    const facts = { loadSeconds, ...told }
+    return { case: scaleCase.name, title: scaleCase.title, figures: [], verdicts: [], failures, ...facts }
+  } finally {
+    await server.terminate()
+  }
+}
+
+interface Watched {
+  readonly file: string
+  readonly httpPort: number
+  readonly seconds: number
+  /** How many there were until now. */
+  readonly polls: () => number
+}
+
+async function watch(directory: string, { file, httpPort, seconds, polls: pollsNow }: Watched) {
+  const delayFile = join(directory, 'delay')
+  const { program, args } = popfetchCommand(directory, '--config', file, '--daemon', '--foreground')
+  const startedMs = performance.now()
+  const child = spawn(program, ['--import', join(import.meta.dirname, 'loop-delay.ts'), ...args], {
+    cwd: directory,
+    stdio: 'ignore',
+    env: { ...process.env, LOOP_DELAY_FILE: delayFile },
+  })
+  const pid = child.pid ?? 0
+  const ask = async (path: string): Promise<string> => await (await fetch(`http://127.0.0.1:${httpPort}${path}`)).text()
+  try {
+    while (child.exitCode === null && (await ask('/livez').catch(() => null)) === null) await wait(50)
+    const upSeconds = (performance.now() - startedMs) / 1000
+    const upCpuSeconds = cpuSeconds(pid)
+    const memory: number[] = [residentMegabytes(pid)]
+    const half = Math.floor(seconds / 2)
+    let [cpuHalf, pollsHalf, mostInSecond, before] = [0, 0, 0, 0]
+    for (let second = 0; second < seconds && child.exitCode === null; second++) {
+      await wait(1000)
+      memory.push(residentMegabytes(pid))
+      const polls = pollsNow()
+      mostInSecond = Math.max(mostInSecond, polls - before)
+      before = polls
+      if (second === half) [cpuHalf, pollsHalf] = [cpuSeconds(pid), polls]
+    }
+    const cpuMsPerPoll = (1000 * (cpuSeconds(pid) - cpuHalf)) / Math.max(1, before - pollsHalf)
+    const metrics = await ask('/metrics')
+    const askedMs = performance.now()
+    const page = await ask('/')
+    const pageMs = Math.round(performance.now() - askedMs)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    return {
+      upSeconds,
+      upCpuSeconds,
+      memoryAtStart: memory[0] ?? 0,
+      memoryPeak: Math.max(...memory),
+      memoryAtEnd: memory.at(-1) ?? 0,
+      polls: sumOf(metrics, 'popfetch_polls_total'),
+      failed: sumOf(metrics, 'popfetch_failures_total'),
+      mostInSecond,
+      cpuMsPerPoll,
+      median: quantile(metrics, 0.5),
+      worst: quantile(metrics, 0.99),
+      pageMs,
+      pageKilobytes: Math.round(page.length / 1000),
+      standstillMs: Number(await readFile(delayFile, 'utf8')),
+    }
+  } finally {
+    child.kill('SIGKILL')
+  }
+}
+
+/** As a hoster has them: each account with a mailbox, a password and a folder of its own. */
+function configuration(port: number, httpPort: number, accounts: number, interval: string): string {
+  const lines = [
+    'accounts:',
+    ...Array.from({ length: accounts }, (_, at) =>
+      [
+        `  customer-${at}:`,
+        '    host: 127.0.0.1',
+        `    user: customer-${at}@example.org`,
+        `    password: secret-of-customer-${at}`,
+      ].join('\n'),
+    ),
+    `defaults: { port: ${port}, tls: none, deliver: inbox, first: new, poll: ${interval} }`,
+    'destinations:',
+    '  inbox: { type: maildir, path: "Mail/{account}" }',
+    'state: state.db',
+    `daemon: { http: "127.0.0.1:${httpPort}" }`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
