@@ -29,6 +29,8 @@ export async function outlineConfiguration(options: LoadOptions): Promise<Outlin
     const configuration = await loadConfiguration({ ...options, purpose: 'kept' })
     const { statePath, accounts } = configuration
     const disabled = configuration.disabled.map(({ name }) => name)
+    // Which accounts there are, only its program knows.
+    if (configuration.trouble !== null) return { statePath, accounts: null, disabled, configuration, problem: null }
     return {
       statePath,
       accounts: [...accounts.map(({ name }) => name), ...disabled],

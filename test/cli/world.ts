@@ -145,7 +145,15 @@ function configurationOf(
   destinations: readonly string[],
 ): Configuration {
   const accounts = ['work', 'home'].map(
-    (name) => ({ name, deliver: destinations, route: [] as const }) as unknown as Account,
+    (name) =>
+      ({
+        name,
+        fault: null,
+        enabled: true,
+        formerly: [],
+        deliver: destinations,
+        route: [] as const,
+      }) as unknown as Account,
   )
   return {
     file: join(directory, 'config.yaml'),

@@ -5,10 +5,10 @@ import { keptAccounts, type Environment } from '../paths.ts'
 import { accountsFrom } from '../schema.ts'
 import { WITHOUT_COMPILING } from '../values/values.ts'
 import { isWritten } from '../values/written.ts'
-import { answerSource, askForAccounts } from './asked.ts'
+import { accountsError, answerSource, askForAccounts } from './asked.ts'
 import { filled } from './environment.ts'
 import { type Kept, readKept, takeAnswer, type Taken, writeKept } from './kept.ts'
-import type { Source } from './source.ts'
+import { ASKED, type Source } from './source.ts'
 
 /** For whom the program is asked. `poll`: a run that polls, by which answers are counted and kept. `look`: a command that only looks. `kept`: it
  *  is not run, and what is kept must do. */
@@ -48,8 +48,10 @@ export async function accountsOf(main: Source, asking: Asking): Promise<Given | 
   const { purpose, yes, env, uid, statePath, signal, memory } = asking
   const file = keptAccounts({ statePath })
   const before = memory?.kept ?? (keep ? await readKept(file, { env, uid }) : null)
-  if (purpose === 'kept')
-    return { source: before === null ? null : answerSource(before.good, main.resolve), trouble: null }
+  if (purpose === 'kept') {
+    if (before !== null) return { source: answerSource(before.good, main.resolve), trouble: null }
+    return { source: null, trouble: accountsError(`${ASKED}: nothing is kept of what its program printed`, 'soon') }
+  }
   const given = await askForAccounts(command, { env, signal }).catch((error: unknown) =>
     asPopfetchError(error, 'process'),
   )

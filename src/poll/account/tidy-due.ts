@@ -21,7 +21,9 @@ export async function isTidyDue(
 ): Promise<boolean> {
   try {
     const noted = notedIn(await ledger.memo(MEMO))
-    return hasDayPassed(noted, nowMs) || [...accounts, ...disabled].some(({ name }) => noted.departed[name] !== undefined)
+    return (
+      hasDayPassed(noted, nowMs) || [...accounts, ...disabled].some(({ name }) => noted.departed[name] !== undefined)
+    )
   } catch {
     return true
   }

@@ -32,11 +32,13 @@ export interface TidyContext {
 }
 
 type Named = Pick<Configuration, 'accounts' | 'disabled'>
-type Kept = Named & Pick<Configuration, 'headers' | 'keepDeparted'>
+type Kept = Named & Pick<Configuration, 'headers' | 'keepDeparted' | 'trouble'>
 
 /** Never rejects. True: a day has passed, and it was done. */
 export async function tidyLedger(configuration: Kept, context: TidyContext): Promise<boolean> {
   const { ledger, log, nowMs, signal } = context
+  // Accounts may be missing that are configured all the same.
+  if (configuration.trouble !== null) return false
   try {
     const noted = notedIn(await ledger.memo(MEMO))
     await takeOff(configuration, noted, ledger)

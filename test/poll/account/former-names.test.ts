@@ -84,7 +84,7 @@ test('what a former name has left is not forgotten as long as the new one has no
   const account = { name: 'new-isp', formerly: ['old-isp'], host: 'elsewhere', port: 1, user: 'x' }
   const accounts = [account] as unknown as Parameters<typeof departedAccounts>[0]['accounts']
   const { signal } = new AbortController()
-  const kept = { accounts, disabled: [], headers: 'all', keepDeparted: 86_400_000 } as const
+  const kept = { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted: 86_400_000 } as const
   for (let day = 0; day < 20; day++)
     await tidyLedger(kept, { ledger, log: silentLog, nowMs: Date.now() + day * 86_400_000, signal })
   expect((await ledger.accounts()).map(({ name }) => name)).toEqual(['old-isp'])

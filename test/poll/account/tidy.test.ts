@@ -29,7 +29,7 @@ async function look(
   >[0]['accounts']
   const signal = new AbortController().signal
   return await tidyLedger(
-    { accounts, disabled: [], headers: 'all', keepDeparted },
+    { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted },
     { ledger, log: silentLog, nowMs, signal },
   )
 }
@@ -76,7 +76,7 @@ test('one whose mailbox a new name has, about which a person is asked, stays', a
     typeof tidyLedger
   >[0]['accounts']
   const signal = new AbortController().signal
-  const kept = { accounts, disabled: [], headers: 'all', keepDeparted: 90 * DAY } as const
+  const kept = { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted: 90 * DAY } as const
   for (let day = 0; day < 200; day += 8)
     await tidyLedger(kept, { ledger, log: silentLog, nowMs: START + day * DAY, signal })
   expect(await names(ledger)).toEqual(['gone'])

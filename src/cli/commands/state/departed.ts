@@ -17,6 +17,10 @@ export async function forgetDeparted(olderMs: number, context: LedgerContext): P
   // Names that cannot be read would count as departed.
   if (configuration === null)
     throw outline.problem ?? refusal('forgetting departed accounts: there is no configuration')
+  if (outline.accounts === null)
+    throw refusal(
+      'forgetting departed accounts: which accounts there are is not known until a poll has asked (accountsFrom)',
+    )
   await using writable = await openToChange(context)
   const users = new Map((await writable.accounts()).map(({ name, identity }) => [name, identity.user]))
   const departed = await departedAccounts(configuration, { ledger: writable, nowMs: nowMs() })
