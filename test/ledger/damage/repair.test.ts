@@ -56,6 +56,22 @@ test.each(Array.from({ length: 4 * KINDS.length }, (_, seed) => seed + 1000))(
   },
 )
 
+test('a file that was cut in the middle of a row has no message that the zeros behind it would name', async () => {
+  const faults: string[] = []
+  const { path, truth } = await place()
+  const whole = readFileSync(path)
+  const leaf = Array.from({ length: whole.length / PAGE }, (_, at) => at * PAGE).findLast(
+    (at) => whole[at] === 0x0d && whole.subarray(at, at + PAGE).includes('work-4'),
+  )
+  if (leaf === undefined) throw new Error('no page of messages')
+  for (let cut = leaf + 1000; cut < leaf + PAGE; cut += 61) {
+    for (const name of readdirSync(dirname(path))) rmSync(join(dirname(path), name))
+    writeFileSync(path, whole.subarray(0, cut), { mode: 0o600 })
+    faults.push(...(await judge(path, 'cut', truth, `cut at ${cut - leaf}`)).faults)
+  }
+  expect(faults).toEqual([])
+})
+
 describe('a ledger whose first page is gone', () => {
   async function headless(): Promise<{ path: string; truth: Truth; damaged: Buffer }> {
     const { path, truth } = await place()

@@ -39,11 +39,13 @@ export function cellsOn(number: number, pages: Pages): Found {
   const pointers = start + LEAF_HEADER_BYTES + (type === INDEX_INTERIOR ? 4 : 0)
   const first = pointers + 2 * count
   if (first + LEAST_CELL_BYTES * count > page.length) return { cells: [], broken: 1 }
+  const standing = pages.standing(number)
   const found: Placed[] = []
   for (let at = 0; at < count; at++) {
     const place = page.readUInt16BE(pointers + 2 * at)
     const placed = place < first ? null : cellAt(page, place, type, pages)
-    if (placed !== null) found.push(placed)
+    // Where the file was cut, zeros stand in place of the rest: that would be another message's UIDL.
+    if (placed !== null && placed.to <= standing) found.push(placed)
   }
   const sound = apart(found)
   return { cells: sound.map(({ cell }) => cell), broken: count - sound.length }
@@ -99,6 +101,7 @@ function overflown(head: Buffer, first: number, bytes: number, pages: Pages): Bu
     const page = pages.page(number)
     if (page === null) return null
     const part = page.subarray(4, 4 + left)
+    if (4 + part.length > pages.standing(number)) return null
     parts.push(part)
     left -= part.length
     number = page.readUInt32BE(0)

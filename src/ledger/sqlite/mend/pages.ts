@@ -16,6 +16,8 @@ export interface Pages {
   readonly count: number
   /** A copy of its bytes; null: there is none of this number. One that the file ends in the middle of is filled up with zeros. */
   page(number: number): Buffer | null
+  /** How many of its bytes stand in the file; the others of `page` are nobody's. */
+  standing(number: number): number
 }
 
 /** `log` null: there is none. Both stay open, and are read whenever a page is asked for. */
@@ -25,18 +27,21 @@ export function openPages(file: number, log: number | null): Pages {
   const pageBytes = fromLog?.pageBytes ?? pageBytesIn(header)
   const inFile = Math.ceil(fstatSync(file).size / pageBytes)
   const count = Math.max(inFile, fromLog?.pages ?? 0)
+  const found = (number: number): Buffer | null => {
+    if (!Number.isInteger(number) || number < 1 || number > count) return null
+    const at = fromLog?.frames.get(number)
+    return log !== null && at !== undefined
+      ? bytesAt(log, at, pageBytes)
+      : bytesAt(file, (number - 1) * pageBytes, pageBytes)
+  }
   return {
     pageBytes,
     count,
     page(number) {
-      if (!Number.isInteger(number) || number < 1 || number > count) return null
-      const at = fromLog?.frames.get(number)
-      const found =
-        log !== null && at !== undefined
-          ? bytesAt(log, at, pageBytes)
-          : bytesAt(file, (number - 1) * pageBytes, pageBytes)
-      return found.length === pageBytes ? found : Buffer.concat([found], pageBytes)
+      const page = found(number)
+      return page === null || page.length === pageBytes ? page : Buffer.concat([page], pageBytes)
     },
+    standing: (number) => found(number)?.length ?? 0,
   }
 }
 
