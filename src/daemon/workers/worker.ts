@@ -131,8 +131,8 @@ export class Worker implements AsyncDisposable {
       await this.#scheduler.schedule(this.#accounts(configuration))
       this.#poller.configure(configuration)
     } catch (error) {
-      // Begun anew by the daemon, it reads what is there then.
-      log.warn('a worker could not read the configuration again, and is started anew', {
+      // Restarted by the daemon, it reads what is there then.
+      log.warn('a worker could not reload the configuration: it is restarted', {
         error: asPopfetchError(error).message,
       })
       this.#end.resolve()
