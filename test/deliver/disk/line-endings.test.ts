@@ -6,7 +6,9 @@ import { asLf, ODD } from '../scene.ts'
 
 describe('line ends', () => {
   const soup = fc
-    .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', '\xff'), { maxLength: 60 })
+    .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', '\xff', '\x0d\x0e\x0c', 'some text of a long line\x8d'), {
+      maxLength: 60,
+    })
     .map((parts) => Buffer.from(parts.join(''), 'latin1'))
 
   test('CRLF becomes LF and nothing else changes', () => {
@@ -19,6 +21,16 @@ describe('line ends', () => {
       }),
     )
     expect(asLf(ODD).length).toBeLessThan(ODD.length)
+  })
+
+  test('CRLF becomes LF wherever it stands, and a lone CR stays', () => {
+    for (let length = 0; length < 40; length++)
+      for (let at = 0; at <= length; at++)
+        for (const end of ['\r\n', '\r', '\n', '\r\r\n']) {
+          const bytes = Buffer.from(`${'x'.repeat(at)}${end}${'\x8d'.repeat(length - at)}`, 'latin1')
+          const expected = asLf(bytes)
+          expect(bytes.subarray(0, crlfToLf(bytes, bytes))).toEqual(expected)
+        }
   })
 
   test('the way back gives what was received, where that had no lone LF', () => {
