@@ -232,11 +232,11 @@ describe('what is pasted, where the terminal marks it', () => {
   test('is so at each place where it comes in two parts', async () => {
     const bytes = Buffer.from(`a${pasted('ö\rb')}c`)
     for (let cut = 1; cut < bytes.length; cut++) {
+      // A marker that is cut behind its first byte is the key Escape, unless a paste goes on.
+      if (bytes[cut - 1] === 0x1b && cut < 4) continue
       const { input, dialogue, stands } = open()
       const answer = dialogue.ask(line('Where'))
       await stands('Where:')
-      // A marker that is cut behind its first byte is the key Escape, unless a paste goes on.
-      if (bytes[cut - 1] === 0x1b && cut < 4) continue
       input.write(bytes.subarray(0, cut))
       input.write(bytes.subarray(cut))
       input.write('\r')
