@@ -57,6 +57,8 @@ export interface LoadOptions {
   /** What it prints is meant, however many accounts it lacks. */
   readonly yes?: boolean
   readonly memory?: Memory
+  /** Only the program is asked again; the files are as `memory` has them. */
+  readonly again?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -68,8 +70,9 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
   const reader = new Reader(env, ourUid(env, uid), witness ?? null)
-  const main = await reader.read(file, options.isGuest === true ? null : loadText)
-  const doubts = await reader.include(main, file)
+  const before = options.again === true ? (options.memory?.read ?? null) : null
+  const main = before?.main ?? (await reader.read(file, options.isGuest === true ? null : loadText))
+  const doubts = before === null ? await reader.include(main, file) : reader.take(before.others)
   const statePath =
     state === null ? statePathOf(stateIn(main), { resolve: main.resolve, env }) : resolvePath(state, cwd, env)
   const given = statePath === null ? null : await accountsOf(main, askingOf({ ...options, env }, statePath))
@@ -90,6 +93,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
       lines,
     )
 
+  if (options.memory !== undefined && given !== null) options.memory.read = { file, main, others: reader.included }
   return {
     ...configuration,
     file,
@@ -177,6 +181,12 @@ class Reader {
     for (const problem of problems) this.lines.push({ ...problem, file, line: main.lineOf(problem.path, problem.at) })
     for (const each of files) this.included.push(await this.read(each, null))
     return doubts
+  }
+
+  /** Files that were read before. */
+  take(others: readonly Source[]): readonly string[] {
+    this.included.push(...others)
+    return []
   }
 
   #resolving(file: string): ResolvePath {

@@ -11,7 +11,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Configuration } from '../config/schema.ts'
 import { FIRST_OF } from '../config/values/written.ts'
-import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { retryAll } from '../poll/account/amend.ts'
@@ -29,6 +29,7 @@ import { copyLedger } from '../poll/run/daily-copy.ts'
 import { tidyLedger } from '../poll/account/tidy.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
+import { Reloads } from './reloads.ts'
 import { Journal } from './journal.ts'
 import { machineName } from '../poll/run/machine.ts'
 import { ProcessNews } from './process-news.ts'
@@ -43,6 +44,8 @@ import { Workers } from './workers/workers.ts'
 const LAST_WORK_MS = 9000
 /** How often it looks for accounts that have failed for long. */
 const LOOK_MS = 60_000
+/** How often it looks whether the program of `accountsFrom` is to be asked: that is never more often than each ten seconds. */
+const ASK_MS = 1000
 
 export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'prepare'> {
   readonly configuration: Configuration
@@ -79,7 +82,7 @@ export class Daemon implements AsyncDisposable {
   #stopped = false
   #current: CurrentConfiguration | null = null
   readonly #endings: Endings
-  #reloading: Promise<readonly string[]> = Promise.resolve([])
+  readonly #reloads: Reloads
   #workers: Workers | null = null
 
   private constructor(context: DaemonContext) {
@@ -105,6 +108,14 @@ export class Daemon implements AsyncDisposable {
     this.#alarm = new Alarm({ ledger, log, nowMs: clock.nowMs })
     const inEffect = (): Configuration => this.#current?.configuration ?? configuration
     this.#news = new ProcessNews({ configuration: inEffect, log, env, nowMs: clock.nowMs, signal })
+    this.#reloads = new Reloads({
+      ledger,
+      log,
+      news: this.#news,
+      elapsedMs: clock.elapsedMs,
+      current: () => this.#current,
+      changed: () => this.#workers?.tell({ kind: 'reload' }),
+    })
     this.#endings = new Endings(log, env)
     const watched = this.#watched()
     this.#rounds = new Rounds({
@@ -152,8 +163,7 @@ export class Daemon implements AsyncDisposable {
   /** Takes over the configuration as its file is now, whole or not at all. `yes`: what it changes of `delete` is meant. Resolves to
    *  what changed, a sentence each. Rejects with the error that keeps the old one in effect, and logs it. */
   reload({ yes }: { readonly yes: boolean }): Promise<readonly string[]> {
-    this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload(yes))
-    return this.#reloading
+    return this.#reloads.reload(yes)
   }
 
   /** See Uncaught. */
@@ -204,6 +214,8 @@ export class Daemon implements AsyncDisposable {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     this.#owned.use(this.#rounds)
+    await this.#reloads.begin()
+    this.#every(ASK_MS, () => this.#reloads.askAgain())
     this.#every(LOOK_MS, () => void this.#look(current))
     this.#every(LOOK_MS, () => void this.#rounds.look())
     this.#every(LOOK_MS, () => void this.#endings.look(current.configuration))
@@ -231,7 +243,6 @@ export class Daemon implements AsyncDisposable {
       )
     await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
-    this.#news.works()
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
   }
 
@@ -368,22 +379,6 @@ export class Daemon implements AsyncDisposable {
     for (const poll of polls) poll.catch(() => {})
     await polls[accounts.findIndex((name) => !known.has(name))]
     return { accounts, reports: null }
-  }
-
-  async #reload(yes: boolean): Promise<readonly string[]> {
-    const { log } = this.#context
-    try {
-      const changes = (await this.#current?.reload(yes)) ?? []
-      log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
-      this.#news.works()
-      this.#workers?.tell({ kind: 'reload' })
-      return changes
-    } catch (thrown) {
-      const error = asPopfetchError(thrown, 'process')
-      log.error(`reload: the old configuration stays in effect: ${error.message}`, { error: error.code })
-      this.#news.failed(error)
-      throw error
-    }
   }
 }
 

@@ -20,8 +20,9 @@ export interface ReloadContext {
   /** Names of the accounts to poll; empty: all. */
   readonly only: readonly string[]
   /** Reads the configuration again, and asks for accounts where a program is to be asked. `yes`: that many of them are gone is meant.
+   *  `again`: only the program is asked; the files are as they were read last.
    *  Rejects with ERR_CONFIG. */
-  readonly load: (yes: boolean) => Promise<Configuration>
+  readonly load: (yes: boolean, again?: boolean) => Promise<Configuration>
   /** Called before a new configuration is taken over; if it rejects, the old one stays. */
   readonly prepare: (configuration: Configuration) => Promise<void>
   readonly poller: Pick<Poller, 'configure'>
@@ -36,12 +37,14 @@ export interface ReloadContext {
 export class CurrentConfiguration implements AsyncDisposable {
   readonly #context: ReloadContext
   #configuration: Configuration
+  #trouble: Configuration['trouble']
   #mark: string
   #server: HttpServer | null = null
 
   private constructor(configuration: Configuration, mark: string, context: ReloadContext) {
     this.#context = context
     this.#configuration = configuration
+    this.#trouble = configuration.trouble
     this.#mark = mark
   }
 
@@ -65,6 +68,11 @@ export class CurrentConfiguration implements AsyncDisposable {
     return this.#configuration
   }
 
+  /** Why the last answer of `accountsFrom` was not taken; null: it was, or nobody was asked. */
+  get trouble(): Configuration['trouble'] {
+    return this.#trouble
+  }
+
   get metrics(): Metrics | null {
     return this.#server?.metrics ?? null
   }
@@ -79,14 +87,14 @@ export class CurrentConfiguration implements AsyncDisposable {
     return mark === this.#mark
   }
 
-  /** Takes over the configuration as its file is now. `yes`: what it changes of `delete` is meant. Resolves to what changed, in
-   *  sentences. Rejects with the error that keeps the old one in effect. */
-  async reload(yes: boolean): Promise<readonly string[]> {
+  /** Takes over the configuration as its file is now. `yes`: what it changes of `delete` is meant. `again`: only the program of `accountsFrom` is asked.
+   *  Resolves to what changed, in sentences. Rejects with the error that keeps the old one in effect. */
+  async reload(yes: boolean, again = false): Promise<readonly string[]> {
     const { load, prepare, poller, scheduler, ledger } = this.#context
     const before = this.#configuration
     // Taken before the file is read, so that a change in between is noticed.
     const marked = await configurationMark(before.files, this.#context.env).catch(() => null)
-    const after = await load(yes)
+    const after = await load(yes, again)
     if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)
     const names = new Set(accounts.map(({ name }) => name))
@@ -95,6 +103,11 @@ export class CurrentConfiguration implements AsyncDisposable {
     const more = await changedDeletes(ledger, accounts)
     if (!yes && isChangedForMany(more.length)) throw changedForMany(more.length, 'popfetch reload --yes')
     const changes = changesBetween({ ...before, accounts: this.#accounts(before) }, { ...after, accounts })
+    // Every few minutes, and nearly always nothing.
+    if (again && changes.length === 0) {
+      this.#trouble = after.trouble
+      return changes
+    }
 
     const server = await this.#otherServer(before, after)
     try {
@@ -109,6 +122,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     const isSame = isDeepStrictEqual(before.files, after.files) && marked !== null
     const mark = isSame ? marked : await configurationMark(after.files, this.#context.env)
     this.#configuration = after
+    this.#trouble = after.trouble
     this.#mark = mark
     poller.configure(after)
     const old = this.#server

@@ -59,7 +59,7 @@ export async function openRecords(
 
 /** `isFresh`: the file is checked, whether it was before or not. The program of `accountsFrom` is asked as by a command that only
  *  looks, unless said. */
-type Asked = Pick<LoadOptions, 'purpose' | 'yes' | 'memory'> & { readonly isFresh?: boolean }
+type Asked = Pick<LoadOptions, 'purpose' | 'yes' | 'memory' | 'again'> & { readonly isFresh?: boolean }
 
 /** Rejects with ERR_CONFIG. */
 export async function readConfiguration(

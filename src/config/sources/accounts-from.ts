@@ -29,6 +29,15 @@ export interface Asking {
 /** What a process that lives long remembers of answers. */
 export interface Memory {
   kept: Kept | null
+  /** The files as they were read last: when the program is asked again, nobody has said that a changed file is meant. */
+  read: FilesRead | null
+}
+
+/** The files of a configuration, read and taken apart. */
+export interface FilesRead {
+  readonly file: string
+  readonly main: Source
+  readonly others: readonly Source[]
 }
 
 export interface Given {

@@ -13,7 +13,7 @@ import { directly } from './notify.ts'
 /** A little less than a day: cron may start some seconds earlier than it did the day before. */
 const REMINDER_MS = 23 * 3_600_000
 
-const FAILURES: ReadonlySet<string> = new Set(['ERR_LEDGER', 'ERR_CONFIG', 'ERR_BUG'])
+const FAILURES: ReadonlySet<string> = new Set(['ERR_LEDGER', 'ERR_CONFIG', 'ERR_ACCOUNTS', 'ERR_BUG'])
 
 export interface ProcessContext {
   readonly configuration: Told

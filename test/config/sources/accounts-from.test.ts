@@ -385,7 +385,7 @@ describe('what is kept', () => {
 
   test('is nothing with keep: false, but what the process remembers', async () => {
     const { scene, load } = await panel(printed('a'), ', keep: false')
-    const memory = { kept: null }
+    const memory = { kept: null, read: null }
     await load({ memory })
     await expect(stat(scene.path(KEPT))).rejects.toThrow('ENOENT')
     await writeFile(scene.path('script'), 'exit 1')

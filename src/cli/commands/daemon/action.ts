@@ -113,7 +113,7 @@ async function work(
   const { Daemon } = await import('../../../daemon/daemon.ts')
   const { startWorker } = await import('../../../daemon/detach.ts')
   // Where answers are not kept in a file, this process remembers them.
-  const memory: Memory = { kept: null }
+  const memory: Memory = { kept: null, read: null }
   const configuration = await readConfiguration(invocation, surroundings, { purpose: 'poll', memory })
   selected(configuration, invocation.accounts)
   await using opened = new AsyncDisposableStack()
@@ -127,11 +127,12 @@ async function work(
     await Daemon.start({
       configuration,
       only: invocation.accounts,
-      load: (yes) =>
+      load: (yes, again = false) =>
         readConfiguration({ ...invocation, config: configuration.file }, surroundings, {
           purpose: 'poll',
           memory,
           yes,
+          again,
         }),
       prepare: (next) => logs.reopen(next),
       ledger,

@@ -1,7 +1,7 @@
 // What `accountsFrom` printed was not taken, and the accounts before hold: told once, for as long as it lasts.
-import type { PopfetchError } from '../../../errors.ts'
-import type { Ledger } from '../../../ledger/ledger.ts'
-import type { Log } from '../../../log.ts'
+import type { PopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
 
 const MEMO = 'accountsFrom'
 
