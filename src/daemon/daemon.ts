@@ -186,16 +186,20 @@ export class Daemon implements AsyncDisposable {
     ])
     limit.abort()
     // At worst `status --check` says that it should run.
-    if (this.#stopped) await wantDaemon(this.#context.ledger, false).catch(() => {})
+    const { ledger } = this.#context
+    if (this.#stopped) await wantDaemon(ledger, this.#machine, false).catch(() => {})
     await this.#owned.disposeAsync()
     this.#gone.resolve()
   }
 
   async #start(): Promise<void> {
     const { ledger, env, log, signal, configuration, version } = this.#context
-    const lease = this.#owned.use(await DaemonLease.take({ ledger, signal, ended: (error) => this.#end.reject(error) }))
+    const machine = this.#machine
+    const file = await socketPath(configuration.statePath, env)
+    const ended = (error: PopfetchError): void => this.#end.reject(error)
+    const lease = this.#owned.use(await DaemonLease.take({ ledger, machine, socket: file, signal, ended }))
     this.#every(LOOK_MS, () => void lease.renew())
-    await ledger.join({ machine: machineName(configuration), version })
+    await ledger.join({ machine, version })
     await this.#poller.sweep()
     this.#current = this.#owned.use(
       await CurrentConfiguration.begin(configuration, {
@@ -207,7 +211,6 @@ export class Daemon implements AsyncDisposable {
       }),
     )
     const current = this.#current
-    const file = await socketPath(configuration.statePath, env)
     this.#owned.use(await ControlServer.listen(file, (request) => this.#answer(request, current)))
 
     const onAbort = (): void => this.stop()
@@ -241,7 +244,7 @@ export class Daemon implements AsyncDisposable {
           this.#workers?.tell({ kind: 'wake', accounts })
         }),
       )
-    await wantDaemon(ledger, true)
+    await wantDaemon(ledger, this.#machine, true)
     this.#systemd.ready(current.names.length)
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
   }
@@ -270,7 +273,7 @@ export class Daemon implements AsyncDisposable {
       get destinations() {
         return [...configuration().destinations.values()].flatMap(({ type, name }) => (type === FIRST_OF ? [] : [name]))
       },
-      process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: machineName(configuration()) },
+      process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: this.#machine },
       nowMs: clock.nowMs,
       signIns: async () => await listedSignIns(configuration(), env),
       wake,
@@ -283,6 +286,11 @@ export class Daemon implements AsyncDisposable {
         )
       },
     }
+  }
+
+  /** As it was called when it started: under that name it is known to the others. */
+  get #machine(): string {
+    return machineName(this.#context.configuration)
   }
 
   /** What it plans, and its other processes do. */

@@ -3,6 +3,7 @@
 import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
+import { differingVersions, type MachineAtWork } from './machines.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
 import { type Command, isSignedOut, nextOfError, nextOfMessages, over } from './next.ts'
 import { counted } from './words/amounts.ts'
@@ -79,14 +80,16 @@ export interface AttentionFacts {
   readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: { readonly wanted: boolean; readonly pid: number | null }
+  readonly machines: readonly MachineAtWork[]
 }
 
 export function attentionOf(facts: AttentionFacts): readonly Attention[] {
-  const { nowMs, accounts, destinations, pauses, signIns, daemon } = facts
+  const { nowMs, accounts, destinations, pauses, signIns, daemon, machines } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
   const signedOut = new Set(troubled(signIns).flatMap((each) => each.accounts))
   const found = [
     ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
+    ...ofVersions(machines),
     ...destinations.filter(({ isPaused }) => !isPaused).map((resting) => ofDestination(resting, needing, nowMs)),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
@@ -131,6 +134,14 @@ function alike(found: readonly Noted[]): readonly Attention[] {
       },
     ]
   })
+}
+
+function ofVersions(machines: readonly MachineAtWork[]): readonly Attention[] {
+  const differing = differingVersions(machines)
+  if (differing === null) return []
+  const reason = `the machines that share this ledger run different versions: ${differing}; install one version on all of them, then start their daemons again`
+  const next = 'popfetch stop, then popfetch --daemon'
+  return [{ kind: 'daemon', weight: 'doubtful', names: ['popfetch'], reason, sinceMs: null, next }]
 }
 
 function ofDestination(resting: Resting, accounts: readonly AccountStatus[], nowMs: number): Attention {

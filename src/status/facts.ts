@@ -12,6 +12,8 @@ export interface ReadLedger {
   readonly accounts: Ledger['accounts']
   readonly destinations: Ledger['destinations']
   readonly pauses: Pick<Ledger['pauses'], 'all'>
+  readonly workers: Ledger['workers']
+  readonly spans: Ledger['spans']
   readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
 }
 
@@ -35,6 +37,8 @@ export async function readFacts(
     days: days === 0 ? new Map() : await ledger.records.days(days),
     destinations: namedSo(await ledger.destinations(), destinationNames),
     pauses: await ledger.pauses.all(),
+    workers: await ledger.workers(),
+    spans: ledger.spans,
   }
 }
 

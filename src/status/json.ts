@@ -5,7 +5,8 @@ import { toldError } from '../poll/report.ts'
 import { type PastPoll, pastPolls } from '../poll/account/polls.ts'
 import type { AccountStatus, Resting } from './account.ts'
 import { listedJson } from './sign-in-lines.ts'
-import type { MachineAtWork, Status } from './status.ts'
+import type { MachineAtWork } from './machines.ts'
+import type { Status } from './status.ts'
 import { iso } from './words/moment.ts'
 
 /** `polls`: each account with its last polls. */
@@ -58,8 +59,8 @@ function pollJson({ atMs, outcome, delivered, error }: PastPoll): object {
   return { time: iso(atMs), outcome, delivered, error }
 }
 
-function machineJson({ machine, sinceMs, lastSeenMs, accounts }: MachineAtWork): object {
-  return { machine, since: iso(sinceMs), lastSeen: iso(lastSeenMs), accounts }
+function machineJson({ machine, sinceMs, lastSeenMs, accounts, version }: MachineAtWork): object {
+  return { machine, since: iso(sinceMs), lastSeen: iso(lastSeenMs), accounts, version }
 }
 
 /** `until` null: until it is resumed. */

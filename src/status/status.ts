@@ -8,16 +8,16 @@
 // names of messages for people; exit.ts the exit code of each error.
 //
 // Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
-import { hostname } from 'node:os'
-import { display } from '../display.ts'
-import type { AccountRecord, DestinationRecord, Pause } from '../ledger/ledger.ts'
+import type { AccountRecord, DestinationRecord, Ledger, Pause, Worker } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
 import { attentionOf, type Attention } from './attention.ts'
+import { type MachineAtWork, machinesOf } from './machines.ts'
 import type { Listed } from './sign-in-lines.ts'
 
 export type { AccountStatus, Because, Outcome, Planned, Resting, TroubledMessage } from './account.ts'
 export type { Attention } from './attention.ts'
+export type { MachineAtWork } from './machines.ts'
 
 /** The daemon of the ledger. */
 export interface DaemonFacts {
@@ -36,16 +36,6 @@ export interface DaemonFacts {
 
 export const NO_DAEMON: DaemonFacts = { wanted: false, pid: null, sinceMs: null, accounts: [] }
 
-/** A machine whose daemon uses the ledger. */
-export interface MachineAtWork {
-  /** Its name. Safe to print. */
-  readonly machine: string
-  readonly sinceMs: number | null
-  readonly lastSeenMs: number
-  /** How many accounts it has. */
-  readonly accounts: number
-}
-
 /** What was read, before anything is concluded. */
 export interface Facts {
   readonly nowMs: number
@@ -63,6 +53,10 @@ export interface Facts {
   readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
+  /** The processes at work on the ledger; absent: nobody asked. */
+  readonly workers?: readonly Worker[]
+  /** Absent: one machine. */
+  readonly spans?: Ledger['spans']
 }
 
 export interface Status {
@@ -104,34 +98,29 @@ export function statusOf(facts: Facts): Status {
       nowMs,
     }),
   )
+  const machines = machinesOf(facts)
   return {
     nowMs,
-    attention: attentionOf({ nowMs, accounts, destinations, pauses, signIns, daemon }),
+    attention: attentionOf({ nowMs, accounts, destinations, pauses, signIns, daemon, machines }),
     accounts,
     destinations,
     pauses,
     signIns,
     daemon,
-    machines: machinesOf(daemon, nowMs),
+    machines,
   }
-}
-
-/** A ledger that is a file serves one machine: that of its background process, which has just been asked. */
-function machinesOf({ pid, sinceMs, accounts, machine = hostname() }: DaemonFacts, nowMs: number): Status['machines'] {
-  if (pid === null) return []
-  return [{ machine: display(machine, 100), sinceMs, lastSeenMs: nowMs, accounts: accounts.length }]
 }
 
 /** The same for these accounts alone; what needs a person, too. */
 export function only(status: Status, accounts: readonly string[]): Status {
   const wanted = new Set(accounts)
   const chosen = status.accounts.filter(({ account }) => wanted.has(account))
-  const { nowMs, destinations, signIns, daemon } = status
+  const { nowMs, destinations, signIns, daemon, machines } = status
   const pauses = status.pauses.filter(({ kind, name }) => kind === 'destination' || wanted.has(name))
   return {
     ...status,
     accounts: chosen,
     pauses,
-    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, signIns, daemon }),
+    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, signIns, daemon, machines }),
   }
 }

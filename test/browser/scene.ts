@@ -219,6 +219,8 @@ export function watch(world: World): Watched {
       destinations: () => Promise.resolve(world.destinations),
       pauses: { all: () => Promise.resolve(world.pauses) },
       memo: () => Promise.resolve(null),
+      workers: () => Promise.resolve([]),
+      spans: 'machine',
       records: {
         unsettled: () => Promise.resolve(world.unsettled),
         lacking: () => Promise.resolve(new Map()),
@@ -245,8 +247,22 @@ export function watch(world: World): Watched {
 export async function ofMachines(): Promise<Server> {
   const world = troubled()
   const machines = [
-    { machine: 'nas', sinceMs: NOW - 12 * DAY, lastSeenMs: NOW - 2000, accounts: 5 },
-    { machine: 'vps-frankfurt-2', sinceMs: NOW - 3 * HOUR, lastSeenMs: NOW - 4 * MINUTE, accounts: 3 },
+    {
+      machine: 'nas',
+      sinceMs: NOW - 12 * DAY,
+      lastSeenMs: NOW - 2000,
+      accounts: 5,
+      version: '1.2.3',
+      versions: ['1.2.3'],
+    },
+    {
+      machine: 'vps-frankfurt-2',
+      sinceMs: NOW - 3 * HOUR,
+      lastSeenMs: NOW - 4 * MINUTE,
+      accounts: 3,
+      version: '1.2.3',
+      versions: ['1.2.3'],
+    },
   ]
   const status: Status = { ...(await wholeStatus(watch(world), DAYS_SHOWN)), machines }
   const server = createServer((request, response) => {

@@ -22,6 +22,7 @@ import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 import { pausedFact, unbegunFacts, WAITS_FOR_PAUSED } from './unbegun.ts'
 import { pollsFact } from './polls.ts'
+import { machineName } from '../run/machine.ts'
 import { waitingFacts } from './waiting.ts'
 
 const HOUR_MS = 3_600_000
@@ -335,6 +336,7 @@ export class History {
     try {
       tally.undeleted = await ledger.records.undeleted(this.#account.name)
       Object.assign(this.#facts, pollsFact(this.record, tally.report(), nowMs()))
+      if (ledger.spans === 'machines') this.remember(MACHINE, machineName(this.#run.configuration))
       const health = nextHealth(this.record, end, nowMs())
       if (health.failures === 0) this.#facts['failingSince'] = null
       else if (this.record.failures === 0) this.#facts['failingSince'] = String(nowMs())
@@ -370,6 +372,8 @@ const MAILBOXES = 'mailboxes'
 const LISTED_SIZES = 'listedSizes'
 /** In AccountRecord.facts: how far the headers of messages that popfetch did not fetch are remembered. */
 export const HEADERS_FROM = 'headersFrom'
+/** In AccountRecord.facts: the machine that polled it last, where several may. */
+export const MACHINE = 'machine'
 /** In AccountRecord.facts: the mark of the secret with which UIDLs were looked through. */
 const MASKED = 'maskedUidls'
 /** In AccountRecord.facts: the marks of a token that was refused. */

@@ -205,6 +205,8 @@ class Asked implements AsyncDisposable {
       destinations: later(() => facts().destinations.records),
       pauses: { all: later(() => [...(facts().account.pauses ?? []), ...(facts().destinations.pauses ?? [])]) },
       memo: later(() => (facts() === null ? null : 'started')),
+      workers: later(() => []),
+      spans: 'machine',
       records: {
         unsettled: later(() => new Map([['a', { ...NONE, ...facts().account.unsettled }]])),
         lacking: later(() => new Map()),

@@ -15,6 +15,8 @@ export const ledger: Watched['ledger'] = {
   destinations: () => Promise.resolve([] as never),
   pauses: { all: () => Promise.resolve([]) },
   memo: () => Promise.resolve(null),
+  workers: () => Promise.resolve([]),
+  spans: 'machine',
   records: {
     unsettled: () => Promise.resolve(new Map([['work', unsettled]])),
     lacking: () => Promise.resolve(new Map()),

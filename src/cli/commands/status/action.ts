@@ -1,8 +1,10 @@
 // `popfetch status [account...]`: how everything stands, from the ledger. Asks no server and changes nothing. It works while a
 // poll runs, and when only the path of the ledger can be read from the configuration. What it says is status/status.ts.
+import { hostname } from 'node:os'
 import type { Outline } from '../../../config/outline.ts'
 import type { StatusAnswer } from '../../../daemon/control/protocol.ts'
 import { asPopfetchError, PopfetchError } from '../../../errors.ts'
+import { machineName } from '../../../poll/run/machine.ts'
 import { EXIT_OK, exitCodeOfError } from '../../../status/exit.ts'
 import { readFacts } from '../../../status/facts.ts'
 import { healthOf, healthText, selfOf } from '../../../status/health.ts'
@@ -36,6 +38,7 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
   const outline = await outlineOf(invocation, surroundings)
   const running = await runningAt(outline, surroundings)
   await using ledger = await openToRead(outline, surroundings)
+  const machine = outline.configuration === null ? hostname() : machineName(outline.configuration)
   const facts = await readFacts(ledger, {
     nowMs: nowMs(),
     configured: outline.accounts,
@@ -43,7 +46,7 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
     ...(outline.configuration === null ? {} : { destinationNames: [...outline.configuration.destinations.keys()] }),
     signIns: invocation.check === null ? await signInsOf(outline, surroundings) : [],
     daemon: {
-      wanted: await isDaemonWanted(ledger),
+      wanted: await isDaemonWanted(ledger, machine),
       pid: running?.pid ?? null,
       sinceMs: running?.sinceMs ?? null,
       version: running?.version ?? null,

@@ -6,6 +6,7 @@ import { type AttentionKind, namesText } from '../../../status/attention.ts'
 import { nextOfMessages } from '../../../status/next.ts'
 import type { Because, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
+import { span } from '../../../status/words/moment.ts'
 import type { Tone } from '../../output.ts'
 import { version } from '../../version.ts'
 import { accountRows, toneOf } from './table.ts'
@@ -30,7 +31,27 @@ export function statusLines(status: Status, columns: number, installed = version
   const runs =
     daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})${other(daemon, installed)}`)]
   const above = [...needs, ...waitingLines(status)]
-  return [...above, ...(above.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
+  return [
+    ...above,
+    ...(above.length === 0 ? [] : [plain('')]),
+    ...table(status, columns),
+    ...runs,
+    ...machineLines(status).map(plain),
+  ]
+}
+
+/** Where other machines than this one share the ledger. */
+function machineLines({ machines, daemon, nowMs }: Status): readonly string[] {
+  if (machines.length === 0 || (machines.length === 1 && daemon.pid !== null)) return []
+  return machines.map(({ machine, sinceMs, lastSeenMs, accounts, version: running }) => {
+    const parts = [
+      `running since ${localStamp(sinceMs ?? nowMs)}`,
+      `last seen ${span(nowMs - lastSeenMs)} ago`,
+      counted(accounts, 'account'),
+      ...(running === null ? [] : [`version ${running}`]),
+    ]
+    return `machine ${machine}: ${parts.join(', ')}`
+  })
 }
 
 /** It goes on with the version that it was started with (N040, replaced program). */

@@ -75,16 +75,18 @@ export function machines({ machines: all, nowMs }: Status): Html | null {
             <th scope="col">Since</th>
             <th scope="col">Last seen</th>
             <th scope="col" class="number">Accounts</th>
+            <th scope="col">Version</th>
           </tr>
         </thead>
         <tbody>
           ${all.map(
-            ({ machine, sinceMs, lastSeenMs, accounts: count }) =>
+            ({ machine, sinceMs, lastSeenMs, accounts: count, version }) =>
               html`<tr>
                 <th scope="row"><bdi>${machine}</bdi></th>
                 <td data-label="Since">${agoOrNever(sinceMs, nowMs)}</td>
                 <td data-label="Last seen">${ago(lastSeenMs, nowMs)}</td>
                 <td class="number" data-label="Accounts">${count}</td>
+                <td data-label="Version">${version ?? 'unknown'}</td>
               </tr> `,
           )}
         </tbody>
