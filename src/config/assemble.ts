@@ -15,17 +15,16 @@ import { oauthClient, oauthConflicts, type OAuthClient } from './oauth/client.ts
 import { signedInBy } from './oauth/sign-ins.ts'
 import type { Environment } from './paths.ts'
 import { type Filled, filled, withoutValues } from './sources/environment.ts'
-import { ASKED, sourceOf, type Source } from './sources/source.ts'
+import { sourceOf, type Source } from './sources/source.ts'
 import { atOnce } from './turns.ts'
 import { nearest } from './values/nearest.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
 import { tellingIn } from './daemon/telling.ts'
 import { NOT_REPLACED, unreplaced } from './values/unreplaced.ts'
-import { isWritten } from './values/written.ts'
+import { ASKED, isWritten, type Written } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Account, Configuration } from './schema.ts'
 import type { ResolvePath } from './values/values.ts'
-import type { Written } from './values/written.ts'
 
 export interface Assembled {
   /** Null when there are problems. `statePath` is null when none was written. */

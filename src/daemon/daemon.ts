@@ -113,6 +113,7 @@ export class Daemon implements AsyncDisposable {
       log,
       news: this.#news,
       elapsedMs: clock.elapsedMs,
+      nowMs: clock.nowMs,
       current: () => this.#current,
       changed: () => this.#workers?.tell({ kind: 'reload' }),
     })

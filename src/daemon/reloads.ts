@@ -12,6 +12,7 @@ interface Around {
   readonly log: Log
   readonly news: ProcessNews
   readonly elapsedMs: () => number
+  readonly nowMs: () => number
   /** Null: there is none yet. */
   readonly current: () => CurrentConfiguration | null
   /** A new one is in effect. */
@@ -79,10 +80,9 @@ export class Reloads {
   }
 
   async #tellTrouble(): Promise<void> {
-    const { ledger, log, news, current } = this.#around
+    const { ledger, log, news, current, nowMs } = this.#around
     const trouble = current()?.trouble ?? null
-    if (current()?.configuration.accountsFrom !== null)
-      await tellTrouble(trouble, { ledger, log }, { always: false, tell: () => {} })
+    await tellTrouble(trouble, { ledger, log, nowMs: nowMs() }, { always: false, tell: () => {} })
     if (trouble instanceof PopfetchError) news.failed(trouble)
     else news.works()
   }

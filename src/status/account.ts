@@ -1,5 +1,7 @@
 // How one account stands: its outcome, since when, what is in the way, and the command that helps. Also the destinations
 // that are left alone, for they may be what is in the way. Pure.
+import { faultSource } from '../config/accounts/sound.ts'
+import { ASKED } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
@@ -42,7 +44,8 @@ export type Outcome = 'ok' | 'partial' | 'failed' | 'paused'
 
 /** What is in the way. */
 export interface Because {
-  readonly kind: 'account' | 'server' | 'destination' | 'ledger' | 'person'
+  /** `panel`: the program of `accountsFrom`. */
+  readonly kind: 'account' | 'server' | 'destination' | 'provider' | 'panel' | 'ledger' | 'person'
   readonly name: string | null
 }
 
@@ -220,6 +223,8 @@ function becauseOf(account: string, error: AccountRecord['error'], culprit: Rest
   if (error === null) return null
   if (error.code === 'ERR_DELIVERY') return { kind: 'destination', name: culprit?.destination ?? null }
   if (error.code === 'ERR_LEDGER') return { kind: 'ledger', name: null }
+  if (error.code === 'ERR_PROVIDER') return { kind: 'provider', name: account }
+  if (faultSource(error) === 'program') return { kind: 'panel', name: ASKED }
   return { kind: OF_ACCOUNT.has(error.code) ? 'account' : 'server', name: account }
 }
 

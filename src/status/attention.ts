@@ -1,11 +1,13 @@
 // What needs a person, over all accounts, destinations and sign-ins: the worst first, what has one reason once, each with the
 // command that helps. Pure. An account that is not configured any more, or was never polled, needs nobody.
+import { ASKED } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
+import type { AskedTrouble } from './asked-trouble.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { differingVersions, type MachineAtWork } from './machines.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
-import { type Command, isSignedOut, nextOfError, nextOfMessages, over } from './next.ts'
+import { type Command, CONFIG_CHECK, isSignedOut, nextOfError, nextOfMessages, over } from './next.ts'
 import { counted } from './words/amounts.ts'
 import { faceText } from './words/face.ts'
 import { span, timeUntil } from './words/moment.ts'
@@ -13,6 +15,7 @@ import { span, timeUntil } from './words/moment.ts'
 /** In the order in which they are told, those that are `bad` first. */
 export type AttentionKind =
   | 'daemon'
+  | 'panel'
   | 'destination'
   | 'sign-in'
   | 'account'
@@ -52,6 +55,7 @@ const NAMED_ALIKE = 2
 
 const ORDER: readonly AttentionKind[] = [
   'daemon',
+  'panel',
   'destination',
   'sign-in',
   'account',
@@ -78,18 +82,20 @@ export interface AttentionFacts {
   readonly accounts: readonly AccountStatus[]
   readonly destinations: readonly Resting[]
   readonly pauses: readonly Pause[]
+  readonly asked: AskedTrouble | null
   readonly signIns: readonly Listed[]
   readonly daemon: { readonly wanted: boolean; readonly pid: number | null }
   readonly machines: readonly MachineAtWork[]
 }
 
 export function attentionOf(facts: AttentionFacts): readonly Attention[] {
-  const { nowMs, accounts, destinations, pauses, signIns, daemon, machines } = facts
+  const { nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
   const signedOut = new Set(troubled(signIns).flatMap((each) => each.accounts))
   const found = [
     ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
     ...ofVersions(machines),
+    ...(asked === null ? [] : [ofAsked(asked)]),
     ...destinations.filter(({ isPaused }) => !isPaused).map((resting) => ofDestination(resting, needing, nowMs)),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
@@ -142,6 +148,12 @@ function ofVersions(machines: readonly MachineAtWork[]): readonly Attention[] {
   const reason = `the machines that share this ledger run different versions: ${differing}; install one version on all of them, then start their daemons again`
   const next = 'popfetch stop, then popfetch --daemon'
   return [{ kind: 'daemon', weight: 'doubtful', names: ['popfetch'], reason, sinceMs: null, next }]
+}
+
+/** The accounts before hold: mail comes, but not that of a new account. */
+function ofAsked({ message, sinceMs }: AskedTrouble): Attention {
+  const reason = message.startsWith(`${ASKED}: `) ? message.slice(ASKED.length + 2) : message
+  return { kind: 'panel', weight: 'bad', names: [ASKED], reason, sinceMs, next: CONFIG_CHECK([]) }
 }
 
 function ofDestination(resting: Resting, accounts: readonly AccountStatus[], nowMs: number): Attention {

@@ -1,6 +1,7 @@
 // Reads from the ledger what a status is made of. Changes nothing, and works while polls run.
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Records } from '../ledger/records.ts'
+import { askedTrouble } from './asked-trouble.ts'
 import type { Facts } from './status.ts'
 
 /** This many messages of an account are shown in each state; `state list` has all. */
@@ -14,6 +15,7 @@ export interface ReadLedger {
   readonly pauses: Pick<Ledger['pauses'], 'all'>
   readonly workers: Ledger['workers']
   readonly spans: Ledger['spans']
+  readonly memo: Ledger['memo']
   readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
 }
 
@@ -39,18 +41,26 @@ export async function readFacts(
     pauses: await ledger.pauses.all(),
     workers: await ledger.workers(),
     spans: ledger.spans,
+    asked: await askedTrouble(ledger),
   }
 }
 
 /** The same without messages, for whoever only asks whether all is well (health.ts): it looks at no message of the ledger. */
 export async function readBriefly(
-  ledger: Pick<ReadLedger, 'accounts' | 'destinations' | 'pauses'>,
+  ledger: Pick<ReadLedger, 'accounts' | 'destinations' | 'pauses' | 'memo'>,
   { destinationNames, ...known }: Surroundings,
 ): Promise<Facts> {
   const nothing = { unsettled: new Map(), messages: new Map(), days: new Map() }
   const [records, all] = [await ledger.accounts(), await ledger.destinations()]
   const destinations = namedSo(all, destinationNames)
-  return { ...known, ...nothing, records, destinations, pauses: await ledger.pauses.all() }
+  return {
+    ...known,
+    ...nothing,
+    records,
+    destinations,
+    pauses: await ledger.pauses.all(),
+    asked: await askedTrouble(ledger),
+  }
 }
 
 function namedSo(all: Facts['destinations'], configured: readonly string[] | undefined): Facts['destinations'] {

@@ -1,5 +1,6 @@
 // Whether all is well. One rule for `status --check` and `/healthz` (DESIGN 2 and 5). A narrower one for `status --check
 // --self` and `/livez` asks only whether popfetch itself works. Pure.
+import { exitOfAsked } from './asked-trouble.ts'
 import { culpritOf } from './account.ts'
 import { EXIT_NO_DAEMON, EXIT_OK, EXIT_TEMPORARY, exitCodeOfError, mostSerious } from './exit.ts'
 import type { Status } from './status.ts'
@@ -16,7 +17,7 @@ export interface Health {
 /** 75 says that something is wrong; these codes say what a person has to correct. */
 const TELLING: ReadonlySet<number> = new Set([77, 78])
 
-/** Does no account or destination fail, is none overdue, and does the daemon run where one is wanted? */
+/** Does no account or destination fail, is none overdue, is what a program says of accounts taken, and does the daemon run where one is wanted? */
 export function healthOf(status: Status, { graceMs, share }: Tolerance = NONE_TOLERATED): Health {
   const { nowMs, daemon } = status
   const isOld = (sinceMs: number | null): boolean => sinceMs === null || nowMs - sinceMs >= graceMs
@@ -36,14 +37,18 @@ export function healthOf(status: Status, { graceMs, share }: Tolerance = NONE_TO
   // 29 % of a hundred are 28.999999999999996.
   const isTolerated = share > 0 && wrong.size <= share * watched.length + 1e-6
   const resting = status.destinations.filter(({ sinceMs, isPaused }) => !isPaused && isOld(sinceMs))
+  const { asked } = status
+  const isAsked = asked !== null && isOld(asked.sinceMs)
   const codes = [
     ...(daemon.wanted && daemon.pid === null ? [EXIT_NO_DAEMON] : []),
+    ...(isAsked ? [exitOfAsked(asked)] : []),
     ...(isTolerated
       ? []
       : [...overdue.map(() => EXIT_TEMPORARY), ...failing.map(failureOf), ...resting.map(({ exit }) => exit)]),
   ]
   const parts = [
     ['the daemon was started and does not run', codes.includes(EXIT_NO_DAEMON) ? [''] : []],
+    ['what the program of accountsFrom printed was not taken', isAsked ? [''] : []],
     ['overdue', isTolerated ? [] : overdue.map(({ account }) => account)],
     ['failing', isTolerated ? [] : failing.map(({ account }) => account)],
     ['paused', isTolerated ? [] : resting.map(({ destination }) => destination)],

@@ -3,6 +3,7 @@ import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
 import { toldError } from '../poll/report.ts'
 import { type PastPoll, pastPolls } from '../poll/account/polls.ts'
+import type { AskedTrouble } from './asked-trouble.ts'
 import type { AccountStatus, Resting } from './account.ts'
 import { listedJson } from './sign-in-lines.ts'
 import type { MachineAtWork } from './machines.ts'
@@ -11,7 +12,7 @@ import { iso } from './words/moment.ts'
 
 /** `polls`: each account with its last polls. */
 export function statusJson(status: Status, { polls = false }: { readonly polls?: boolean } = {}): object {
-  const { accounts, daemon, destinations, machines, pauses, signIns } = status
+  const { accounts, daemon, destinations, machines, pauses, signIns, asked } = status
   return {
     ok: true,
     accounts: accounts.map((each) => ({
@@ -24,6 +25,7 @@ export function statusJson(status: Status, { polls = false }: { readonly polls?:
       since: iso(daemon.sinceMs),
       version: daemon.version ?? null,
     },
+    accountsFrom: asked === null ? null : askedJson(asked),
     destinations: destinations.map(restingJson),
     machines: machines.map(machineJson),
     paused: pauses.map(pauseJson),
@@ -66,6 +68,11 @@ function machineJson({ machine, sinceMs, lastSeenMs, accounts, version }: Machin
 /** `until` null: until it is resumed. */
 export function pauseJson({ kind, name, by, sinceMs, untilMs }: Pause): object {
   return { kind, name, by: display(by), since: iso(sinceMs), until: iso(untilMs) }
+}
+
+/** In the form of an error of `poll --json`, and since when. */
+function askedJson({ sinceMs, message, retry }: AskedTrouble): object {
+  return { since: iso(sinceMs), error: { code: 'ERR_ACCOUNTS', message, retry } }
 }
 
 function restingJson({ destination, untilMs, error }: Resting): object {

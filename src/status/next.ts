@@ -1,6 +1,7 @@
 // What helps against each failure: for every code of an error and for every conclusion of a destination's answer, the command that
 // goes on. Pure. Two rules. Each is a command of popfetch that names what it is about, and runs as it is printed. None
 // advises what does nothing: what passes by itself is tried at once by it, or shown in full.
+import { faultSource } from '../config/accounts/sound.ts'
 import type { Conclusion, ErrorCode } from '../errors.ts'
 import { shellQuoted } from '../program.ts'
 
@@ -29,6 +30,8 @@ function quoted(name: string): string {
 /** Tries the account, says what was learnt of the server, what is likely, and what to do. */
 const check = over('check', '--verbose')
 const poll = over('')
+/** Says what is wrong with accounts, and asks the program of `accountsFrom`. */
+export const CONFIG_CHECK: Command = () => 'popfetch config check'
 /** What a poll would do, message by message. */
 const plan = over('', '--dry-run')
 const signIn = over('auth')
@@ -60,7 +63,8 @@ function withoutEnd(text: string): string {
 
 export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_USAGE: always(() => 'popfetch help'),
-  ERR_CONFIG: always(check),
+  // One that is wrong by itself is tried by nothing; that check says where.
+  ERR_CONFIG: (message) => (faultSource({ code: 'ERR_CONFIG', message }) === null ? check : CONFIG_CHECK),
   ERR_SECRET: always(check),
   ERR_CONNECT: always(check),
   ERR_TLS: always(check),
@@ -81,7 +85,7 @@ export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_NO_SPACE: always(plan),
   ERR_BUSY: always(poll),
   ERR_PAUSED: always(over('resume')),
-  ERR_ACCOUNTS: always(check),
+  ERR_ACCOUNTS: always(CONFIG_CHECK),
   ERR_LEASE_LOST: always(poll),
   ERR_NO_DAEMON: always(() => 'popfetch --daemon'),
   ERR_ABORTED: always(poll),

@@ -11,6 +11,7 @@
 import type { AccountRecord, DestinationRecord, Ledger, Pause, Worker } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
+import type { AskedTrouble } from './asked-trouble.ts'
 import { attentionOf, type Attention } from './attention.ts'
 import { type MachineAtWork, machinesOf } from './machines.ts'
 import type { Listed } from './sign-in-lines.ts'
@@ -51,6 +52,8 @@ export interface Facts {
   readonly days: ReadonlyMap<string, readonly Day[]>
   readonly destinations: readonly DestinationRecord[]
   readonly pauses: readonly Pause[]
+  /** Why what the program of `accountsFrom` printed last was not taken; null or absent: it was, or none is asked. */
+  readonly asked?: AskedTrouble | null
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
   /** The processes at work on the ledger; absent: nobody asked. */
@@ -68,13 +71,14 @@ export interface Status {
   readonly destinations: readonly Resting[]
   /** What a person wants left alone. */
   readonly pauses: readonly Pause[]
+  readonly asked: AskedTrouble | null
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
   readonly machines: readonly MachineAtWork[]
 }
 
 export function statusOf(facts: Facts): Status {
-  const { nowMs, configured, signIns, daemon } = facts
+  const { nowMs, configured, signIns, daemon, asked = null } = facts
   const records = new Map(facts.records.map((record) => [record.name, record]))
   const names = [...new Set([...(configured ?? []), ...records.keys()])]
   const disabled = new Set(facts.disabled)
@@ -101,10 +105,11 @@ export function statusOf(facts: Facts): Status {
   const machines = machinesOf(facts)
   return {
     nowMs,
-    attention: attentionOf({ nowMs, accounts, destinations, pauses, signIns, daemon, machines }),
+    attention: attentionOf({ nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines }),
     accounts,
     destinations,
     pauses,
+    asked,
     signIns,
     daemon,
     machines,
@@ -115,12 +120,12 @@ export function statusOf(facts: Facts): Status {
 export function only(status: Status, accounts: readonly string[]): Status {
   const wanted = new Set(accounts)
   const chosen = status.accounts.filter(({ account }) => wanted.has(account))
-  const { nowMs, destinations, signIns, daemon, machines } = status
+  const { nowMs, destinations, asked, signIns, daemon, machines } = status
   const pauses = status.pauses.filter(({ kind, name }) => kind === 'destination' || wanted.has(name))
   return {
     ...status,
     accounts: chosen,
     pauses,
-    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, signIns, daemon, machines }),
+    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, asked, signIns, daemon, machines }),
   }
 }

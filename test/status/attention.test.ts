@@ -234,6 +234,23 @@ const ROWS: readonly Row[] = [
     { records: [record('work', { lastPollMs: NOW - 50 * HOUR, lastSuccessMs: NOW - 50 * HOUR })] },
     [{ kind: 'silent', weight: 'doubtful', next: 'popfetch work' }],
   ],
+  [
+    'what a program printed of accounts, which was not taken',
+    {
+      records: [record('work')],
+      asked: { sinceMs: NOW - HOUR, message: 'accountsFrom: its program printed no account', retry: 'soon' },
+    },
+    [
+      {
+        kind: 'panel',
+        weight: 'bad',
+        names: ['accountsFrom'],
+        reason: 'its program printed no account',
+        sinceMs: NOW - HOUR,
+        next: 'popfetch config check',
+      },
+    ],
+  ],
 ]
 
 test.each(ROWS)('%s', (_, facts, told) => {

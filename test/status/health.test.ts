@@ -27,6 +27,9 @@ const running = (...accounts: readonly ReturnType<typeof overdue>[]) => ({
 const guard = { code: 'ERR_UIDS_CHANGED', message: 'all UIDs are new', retry: 'never' } as const
 const tls = { code: 'ERR_TLS', message: 'expired', retry: 'later' } as const
 
+const FAILED = { sinceMs: NOW - MINUTE, message: 'accountsFrom: away', retry: 'soon' } as const
+const NOT_TAKEN = 'what the program of accountsFrom printed was not taken'
+
 type Row = readonly [what: string, facts: Parameters<typeof status>[0], code: number, text: string]
 
 const ROWS: readonly Row[] = [
@@ -45,6 +48,8 @@ const ROWS: readonly Row[] = [
   ['anything else is 75', { records: [failing('a', tls)] }, 75, 'failing: a'],
   ['a failure without an error', { records: [failing('a', null)] }, 75, 'failing: a'],
   ['one that is not configured', { records: [failing('a', guard)], configured: [] }, 0, 'all is well'],
+  ['a program of accountsFrom that fails', { records: [record('a')], asked: FAILED }, 75, NOT_TAKEN],
+  ['one that prints no YAML', { records: [record('a')], asked: { ...FAILED, retry: 'never' } }, 78, NOT_TAKEN],
   ['a destination left alone', { records: [record('a')], destinations: [resting('forward')] }, 75, 'paused: forward'],
   [
     'a destination that refuses the sign-in',
@@ -138,6 +143,13 @@ describe('what is overlooked', () => {
     const records = Array.from({ length: 100 }, (_, at) => (at < 29 ? failing(`a${at}`, guard) : record(`a${at}`)))
     expect(code({ records }, { share: parseShare('29%') ?? 0 })).toBe(0)
     expect(code({ records }, { share: parseShare('28.999%') ?? 0 })).toBe(78)
+  })
+
+  test('a program of accountsFrom that fails is overlooked while that is younger, and never as a share of the accounts', () => {
+    const facts = { records: [record('a')], asked: FAILED }
+    expect(code(facts, { share: 1 })).toBe(75)
+    expect(code(facts, { graceMs: 2 * MINUTE })).toBe(0)
+    expect(code({ ...facts, asked: { ...FAILED, sinceMs: null } }, { graceMs: 100 * HOUR })).toBe(75)
   })
 
   test('nothing overlooks a daemon that is gone', () => {

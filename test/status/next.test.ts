@@ -10,6 +10,7 @@ import { MEANINGS } from '../../src/deliver/answers/conclusions.ts'
 import { GMAIL_TABLE } from '../../src/deliver/answers/gmail.ts'
 import { IMAP_TABLE } from '../../src/deliver/answers/imap.ts'
 import { SMTP_TABLE } from '../../src/deliver/answers/smtp.ts'
+import { faultError } from '../../src/config/accounts/sound.ts'
 import type { Conclusion, ErrorCode } from '../../src/errors.ts'
 import { statusJson } from '../../src/status/json.ts'
 import { NEXT_OF_ERROR, NEXT_OF_REST } from '../../src/status/next.ts'
@@ -29,6 +30,8 @@ import {
 
 const CODES = Object.keys(NEXT_OF_ERROR) as ErrorCode[]
 const CONCLUSIONS = Object.keys(MEANINGS) as Conclusion[]
+/** What helps names no account. */
+const NAMELESS: ReadonlySet<ErrorCode> = new Set(['ERR_USAGE', 'ERR_LEDGER', 'ERR_NO_DAEMON', 'ERR_ACCOUNTS'])
 const ABOUT = { version: '1.2.3', machine: 'nas' }
 
 /** What the guards say: the account, and what a person may decide. */
@@ -84,8 +87,7 @@ describe('every code of an error has what helps', () => {
     for (const count of [1, 3, 6]) {
       const records = names.slice(0, count).map((name) => failing(name, error))
       const [next = ''] = await expectTold(status({ records }))
-      if (count === 3 && code !== 'ERR_USAGE' && code !== 'ERR_LEDGER' && code !== 'ERR_NO_DAEMON')
-        expect(next).toMatch(/ work b c(?: |$)/)
+      if (count === 3 && !NAMELESS.has(code)) expect(next).toMatch(/ work b c(?: |$)/)
     }
   })
 
@@ -100,6 +102,33 @@ describe('every code of an error has what helps', () => {
   ] as const)('%s: %s', async (code, next) => {
     const error = { code, message: MESSAGES[code] ?? 'what came', retry: 'later' } as const
     expect(await expectTold(status({ records: [failing('work', error)] }))).toEqual([next])
+  })
+
+  test.each([
+    [
+      'a program printed',
+      'accountsFrom:3: accounts.work.port: found 0, expected a whole number',
+      'panel',
+      'accountsFrom',
+    ],
+    ['stands in a file', 'the environment variable PORT is not set: export it', 'account', 'work'],
+  ])('an account that is wrong by itself and %s: the configuration is checked', async (_, fault, kind, name) => {
+    const error = { ...faultError({ name: 'work', fault }), message: faultError({ name: 'work', fault }).message }
+    const state = status({ records: [failing('work', error)] })
+    expect(await expectTold(state)).toEqual(['popfetch config check'])
+    expect(state.accounts[0]?.because).toEqual({ kind, name })
+  })
+
+  test('an account whose settings show only at its server is tried', async () => {
+    const message = 'cannot sign in with this token: it is empty'
+    expect(
+      await expectTold(status({ records: [failing('work', { code: 'ERR_CONFIG', message, retry: 'never' })] })),
+    ).toEqual(['popfetch check work --verbose'])
+  })
+
+  test('what the program of accountsFrom printed was not taken', async () => {
+    const asked = { sinceMs: NOW - HOUR, message: 'its program printed no account', retry: 'soon' } as const
+    expect(await expectTold(status({ records: [record('work')], asked }))).toEqual(['popfetch config check'])
   })
 
   test('one that this version does not know is looked into', async () => {

@@ -4,11 +4,11 @@ import { asPopfetchError } from '../../errors.ts'
 import { keptAccounts, type Environment } from '../paths.ts'
 import { accountsFrom } from '../schema.ts'
 import { WITHOUT_COMPILING } from '../values/values.ts'
-import { isWritten } from '../values/written.ts'
+import { ASKED, isWritten } from '../values/written.ts'
 import { accountsError, answerSource, askForAccounts } from './asked.ts'
 import { filled } from './environment.ts'
 import { type Kept, readKept, takeAnswer, type Taken, writeKept } from './kept.ts'
-import { ASKED, type Source } from './source.ts'
+import type { Source } from './source.ts'
 
 /** For whom the program is asked. `poll`: a run that polls, by which answers are counted and kept. `look`: a command that only looks. `kept`: it
  *  is not run, and what is kept must do. */

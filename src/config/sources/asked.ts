@@ -6,9 +6,9 @@ import { atOnce } from '../turns.ts'
 import { parsing } from '../document.ts'
 import { inTurns } from '../turns.ts'
 import { commandName } from '../values/secret.ts'
-import { isWritten, type Written } from '../values/written.ts'
+import { ASKED, isWritten, type Written } from '../values/written.ts'
 import type { Environment } from '../paths.ts'
-import { ASKED, linesOf, type Source } from './source.ts'
+import { linesOf, type Source } from './source.ts'
 
 /** A large table, and a database that is busy. */
 const LIMIT_MS = 60_000

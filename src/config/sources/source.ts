@@ -6,11 +6,8 @@ import { parsing, type TextDocument } from '../document.ts'
 import type { Path, Problem } from '../problem.ts'
 import type { ResolvePath } from '../values/values.ts'
 
-/** What a program prints, as reports call it. */
-export const ASKED = 'accountsFrom'
-
 export interface Source {
-  /** As reports call it: a path, or ASKED. */
+  /** As reports call it: a path, or ASKED (values/written.ts). */
   readonly name: string
   /** Plain values. */
   readonly root: unknown

@@ -10,6 +10,9 @@ export function isWritten(value: unknown): value is Written {
 /** The key of a group of destinations, and the type and beginning of its name: its members are tried in their order. */
 export const FIRST_OF = 'first-of'
 
+/** The key of the program that prints accounts, and the name of what it prints in reports. */
+export const ASKED = 'accountsFrom'
+
 /** A key that cannot be combined with another one. */
 export interface Conflict {
   readonly key: string

@@ -45,6 +45,7 @@ interface Instruments {
   readonly destinationUp: Gauge<'destination'>
   readonly destinationFailures: Counter<'destination' | 'code'>
   readonly lateness: Histogram
+  readonly askedFailing: Gauge
 }
 
 interface Counts {
@@ -148,6 +149,7 @@ export class Metrics {
     }
     this.#lookAtDestinations(lacking, destinations, status)
     this.#forgetDestinations()
+    this.#instruments.askedFailing.set(status.asked === null ? 0 : 1)
     memory.set(process.memoryUsage.rss())
     return await registry.metrics()
   }
@@ -258,6 +260,11 @@ async function makeInstruments(version: string): Promise<Instruments> {
       'Until when a destination that does not accept mail is paused',
       ['destination'],
     ),
+    askedFailing: new Gauge({
+      name: 'popfetch_accounts_from_failing',
+      help: '1: what the program of accountsFrom printed last was not taken, and the accounts before hold',
+      registers,
+    }),
     lateness: new Histogram({
       name: 'popfetch_poll_lateness_seconds',
       help: 'Delay of polls, compared with the plan',

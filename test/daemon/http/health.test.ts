@@ -204,9 +204,9 @@ class Asked implements AsyncDisposable {
       accounts: later(() => [facts().account.record, record('b'), record('c')].filter((one) => one !== null)),
       destinations: later(() => facts().destinations.records),
       pauses: { all: later(() => [...(facts().account.pauses ?? []), ...(facts().destinations.pauses ?? [])]) },
-      memo: later(() => (facts() === null ? null : 'started')),
       workers: later(() => []),
       spans: 'machine',
+      memo: (name: string) => later(() => (facts() === null || name === 'accountsFrom' ? null : 'started'))(),
       records: {
         unsettled: later(() => new Map([['a', { ...NONE, ...facts().account.unsettled }]])),
         lacking: later(() => new Map()),

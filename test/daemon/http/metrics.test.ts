@@ -47,6 +47,18 @@ test('the metrics of Prometheus tell of each account what its polls did, and not
   expect((await get(port, '/metrics')).text).not.toContain('_total{account="work"')
 })
 
+test('whether what the program of accountsFrom printed was taken is a number', async () => {
+  let memo: string | null = null
+  const panel = { ...ledger, memo: (name: string) => Promise.resolve(name === 'accountsFrom' ? memo : null) }
+  const failing = async (): Promise<string | undefined> => {
+    await using server = await HttpServer.listen(anyPort, noNames, { ...watched, ledger: panel })
+    return /^popfetch_accounts_from_failing .$/m.exec((await get(server.port, '/metrics')).text)?.[0]
+  }
+  expect(await failing()).toBe('popfetch_accounts_from_failing 0')
+  memo = JSON.stringify({ retry: 'soon', sinceMs: 1, message: 'away' })
+  expect(await failing()).toBe('popfetch_accounts_from_failing 1')
+})
+
 test('what a reload takes out of the configuration has no series any more', async () => {
   const world = { ...watched, destinations: ['inbox', 'forward'] }
   await using server = await HttpServer.listen(anyPort, noNames, world)

@@ -65,6 +65,22 @@ export class World implements AsyncDisposable {
     await writeFile(this.path('config.json'), JSON.stringify(whole), { mode: 0o600 })
   }
 
+  /** A program prints the accounts: this text of a shell. */
+  async panel(script: string): Promise<void> {
+    await writeFile(this.path('panel'), script)
+    const inbox = { type: 'maildir', path: 'Mail' }
+    const accountsFrom = { command: ['/bin/sh', this.path('panel')] }
+    const whole = { accountsFrom, destinations: { inbox }, state: 'state.db' }
+    await writeFile(this.path('config.json'), JSON.stringify(whole), { mode: 0o600 })
+  }
+
+  /** A panel that prints the account `work`, with these keys. */
+  printing(account: object = {}): string {
+    const { host, port } = this.server
+    const work = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'inbox', ...account }
+    return `cat <<'END'\n${JSON.stringify({ accounts: { work } })}\nEND\n`
+  }
+
   /** New messages on the server, by their UIDLs. */
   fill(...uidls: readonly string[]): void {
     for (const uidl of uidls)

@@ -118,8 +118,13 @@ async function poll(
   if (total !== null && surroundings.terminal !== null && !invocation.quiet && !invocation.json && !invocation.dryRun)
     output.say(total)
   if (!invocation.dryRun && !invocation.quiet) await tellEndings(run, surroundings)
-  if (!invocation.dryRun && (trouble !== null || run.configuration.accountsFrom !== null))
-    await tellTrouble(trouble, run, { always: told === null, tell: (message) => output.problem(message) })
+  // Also where no program is asked any more: what was told of one is over.
+  if (!invocation.dryRun)
+    await tellTrouble(
+      trouble,
+      { ...run, nowMs: surroundings.nowMs() },
+      { always: told === null, tell: (message) => output.problem(message) },
+    )
   if (invocation.json) {
     output.object({
       ok: code === EXIT_OK,

@@ -28,7 +28,7 @@ export async function notifyOf(
     const known = { nowMs: nowMs(), configured, destinationNames: [...configuration.destinations.keys()] }
     const status = statusOf(await readBriefly(ledger, { ...known, signIns, daemon: NO_DAEMON }))
     await notifyRound({ configuration, status, reports, pings: true }, { ledger, log, env, nowMs, signal })
-    const broken = reports.find(({ error }) => error?.code === 'ERR_LEDGER')?.error ?? null
+    const broken = reports.find(({ error }) => error?.code === 'ERR_LEDGER')?.error ?? configuration.trouble
     await tellProcess(broken, { configuration, log, env, nowMs: nowMs(), signal })
   } catch (error) {
     log.warn('notices could not be sent', { error: String(error) })

@@ -39,7 +39,7 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
   const running = await runningAt(outline, surroundings)
   await using ledger = await openToRead(outline, surroundings)
   const machine = outline.configuration === null ? hostname() : machineName(outline.configuration)
-  const facts = await readFacts(ledger, {
+  const read = await readFacts(ledger, {
     nowMs: nowMs(),
     configured: outline.accounts,
     disabled: outline.disabled,
@@ -53,6 +53,9 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
       accounts: running?.accounts ?? [],
     },
   })
+  // Where no program is asked any more, the next poll forgets what was told of it.
+  const asksNobody = outline.configuration !== null && outline.configuration.accountsFrom === null
+  const facts = asksNobody ? { ...read, asked: null } : read
   const status = chosen(statusOf(facts), facts, invocation)
   if (invocation.check !== null) return tellHealth(status, invocation.check, invocation, surroundings)
   if (invocation.json) {

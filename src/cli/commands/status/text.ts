@@ -130,6 +130,10 @@ function becauseText({ kind, name }: Because): string {
       return 'because of its server'
     case 'account':
       return 'because of its own settings'
+    case 'provider':
+      return 'because of its provider'
+    case 'panel':
+      return `because of what the program of ${name ?? 'accountsFrom'} printed`
     case 'ledger':
       return 'because of the ledger'
   }

@@ -37,6 +37,7 @@ describe('status', () => {
           error: null,
         },
       ],
+      accountsFrom: null,
       daemon: DAEMON,
       destinations: [],
       machines: [],
