@@ -6,27 +6,37 @@ import type { Ledger } from '../../ledger/ledger.ts'
 export const MEMO = 'departed'
 const DAY_MS = 86_400_000
 
+/** By name, since when it is not configured. */
+export type Departed = Readonly<Record<string, { readonly sinceMs: number; readonly agedMs: number }>>
+
 export interface Noted {
   readonly lookedMs: number
-  readonly departed: Readonly<Record<string, { readonly sinceMs: number; readonly agedMs: number }>>
+  /** Accounts. */
+  readonly departed: Departed
+  readonly destinations: Departed
 }
 
-const NOTHING: Noted = { lookedMs: 0, departed: {} }
+/** What says which names are configured. */
+export type Named = Pick<Configuration, 'accounts' | 'disabled' | 'destinations'>
+
+const NOTHING: Noted = { lookedMs: 0, departed: {}, destinations: {} }
 
 /** True also where it cannot be told: then tidy.ts tells why. */
-export async function isTidyDue(
-  { accounts, disabled }: Pick<Configuration, 'accounts' | 'disabled'>,
-  ledger: Pick<Ledger, 'memo'>,
-  nowMs: number,
-): Promise<boolean> {
+export async function isTidyDue(configuration: Named, ledger: Pick<Ledger, 'memo'>, nowMs: number): Promise<boolean> {
   try {
     const noted = notedIn(await ledger.memo(MEMO))
-    return (
-      hasDayPassed(noted, nowMs) || [...accounts, ...disabled].some(({ name }) => noted.departed[name] !== undefined)
-    )
+    return hasDayPassed(noted, nowMs) || isBack(configuration, noted)
   } catch {
     return true
   }
+}
+
+/** Is something configured that was noted as departed? */
+export function isBack({ accounts, disabled, destinations }: Named, noted: Noted): boolean {
+  return (
+    [...accounts, ...disabled].some(({ name }) => noted.departed[name] !== undefined) ||
+    Object.keys(noted.destinations).some((name) => destinations.has(name))
+  )
 }
 
 /** Also after a clock that was ahead. */
@@ -38,8 +48,10 @@ export function notedIn(text: string | null): Noted {
   if (text === null) return NOTHING
   try {
     const value = JSON.parse(text) as Partial<Noted> | null
-    const { lookedMs, departed } = value ?? {}
-    return typeof lookedMs === 'number' && typeof departed === 'object' ? { lookedMs, departed } : NOTHING
+    const { lookedMs, departed, destinations } = value ?? {}
+    if (typeof lookedMs !== 'number' || typeof departed !== 'object' || departed === null) return NOTHING
+    // The version before knew none.
+    return { lookedMs, departed, destinations: destinations ?? {} }
   } catch {
     return NOTHING
   }

@@ -1,7 +1,7 @@
 // `formerly`: an account that has another name now, whatever its server, and keeps what is known of it.
 import { describe, expect, test } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
-import { type departedAccounts, tidyLedger } from '../../../src/poll/account/tidy.ts'
+import { type departedNames, tidyLedger } from '../../../src/poll/account/tidy.ts'
 import { silentLog } from '../../../src/log.ts'
 import { leaseOf } from '../../ledger/scene.ts'
 import { Scene } from '../scene.ts'
@@ -82,9 +82,16 @@ test('what a former name has left is not forgotten as long as the new one has no
   await using scene = await renamed('old-isp')
   await using ledger = await openLedger(scene.path('state/state.db'))
   const account = { name: 'new-isp', formerly: ['old-isp'], host: 'elsewhere', port: 1, user: 'x' }
-  const accounts = [account] as unknown as Parameters<typeof departedAccounts>[0]['accounts']
+  const accounts = [account] as unknown as Parameters<typeof departedNames>[0]['accounts']
   const { signal } = new AbortController()
-  const kept = { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted: 86_400_000 } as const
+  const kept = {
+    accounts,
+    disabled: [],
+    destinations: new Map(),
+    headers: 'all',
+    trouble: null,
+    keepDeparted: 86_400_000,
+  } as const
   for (let day = 0; day < 20; day++)
     await tidyLedger(kept, { ledger, log: silentLog, nowMs: Date.now() + day * 86_400_000, signal })
   expect((await ledger.accounts()).map(({ name }) => name)).toEqual(['old-isp'])

@@ -1,8 +1,8 @@
 // What a ledger need not keep, by the day: accounts that are no longer configured, and headers that nobody wants.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
 import { silentLog } from '../../../src/log.ts'
-import { departedAccounts, tidyLedger } from '../../../src/poll/account/tidy.ts'
+import { departedNames, tidyLedger } from '../../../src/poll/account/tidy.ts'
 import { beginning, DONE, freshLedger, IDENTITY, key, leaseOf, settlement } from '../../ledger/scene.ts'
 
 const DAY = 86_400_000
@@ -29,7 +29,7 @@ async function look(
   >[0]['accounts']
   const signal = new AbortController().signal
   return await tidyLedger(
-    { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted },
+    { accounts, disabled: [], destinations: new Map(), headers: 'all', trouble: null, keepDeparted },
     { ledger, log: silentLog, nowMs, signal },
   )
 }
@@ -76,7 +76,14 @@ test('one whose mailbox a new name has, about which a person is asked, stays', a
     typeof tidyLedger
   >[0]['accounts']
   const signal = new AbortController().signal
-  const kept = { accounts, disabled: [], headers: 'all', trouble: null, keepDeparted: 90 * DAY } as const
+  const kept = {
+    accounts,
+    disabled: [],
+    destinations: new Map(),
+    headers: 'all',
+    trouble: null,
+    keepDeparted: 90 * DAY,
+  } as const
   for (let day = 0; day < 200; day += 8)
     await tidyLedger(kept, { ledger, log: silentLog, nowMs: START + day * DAY, signal })
   expect(await names(ledger)).toEqual(['gone'])
@@ -110,10 +117,86 @@ test('two configurations with one ledger do not make one another depart', async 
     await look(ledger, ['b'], START + (day + 1) * DAY)
   }
   expect(await names(ledger)).toEqual(['a', 'b'])
-  const accounts = [{ name: 'a' }] as unknown as Parameters<typeof departedAccounts>[0]['accounts']
-  expect(await departedAccounts({ accounts, disabled: [] }, { ledger, nowMs: START + 401 * DAY })).toMatchObject([
-    { account: 'b', agedMs: 0 },
-  ])
+  const accounts = [{ name: 'a' }] as unknown as Parameters<typeof departedNames>[0]['accounts']
+  const left = await departedNames(
+    { accounts, disabled: [], destinations: new Map() },
+    { ledger, nowMs: START + 401 * DAY },
+  )
+  expect(left).toMatchObject({ accounts: [{ name: 'b', agedMs: 0 }], destinations: [] })
+})
+
+describe('a destination', () => {
+  const key = 'smtp mail.example.org:587 me'
+
+  /** Left alone, paused, and called so. */
+  async function resting(...names: string[]): Promise<Ledger> {
+    const ledger = await freshLedger()
+    for (const recipient of ['', 'bob@example.org'])
+      await ledger.changeDestination(key, recipient, (record) => ({ ...record, names, refusals: 3 }))
+    await ledger.pauses.begin(
+      names.map((name) => ({ kind: 'destination', name })),
+      'me',
+      null,
+    )
+    return ledger
+  }
+
+  /** A day on which the configuration has these destinations. */
+  async function lookAt(ledger: Ledger, names: readonly string[], day: number): Promise<void> {
+    const destinations = new Map(names.map((name) => [name, {}])) as unknown as Parameters<
+      typeof tidyLedger
+    >[0]['destinations']
+    const kept = {
+      accounts: [],
+      disabled: [],
+      destinations,
+      headers: 'all',
+      trouble: null,
+      keepDeparted: 90 * DAY,
+    } as const
+    const signal = new AbortController().signal
+    await tidyLedger(kept, { ledger, log: silentLog, nowMs: START + day * DAY, signal })
+  }
+
+  const left = async (ledger: Ledger): Promise<readonly number[]> => [
+    (await ledger.destinations()).length,
+    (await ledger.pauses.all()).length,
+  ]
+
+  test('is forgotten, with its recipients and its pause, when it was not configured for so long', async () => {
+    const ledger = await resting('out')
+    for (let day = 0; day < 90; day += 8) await lookAt(ledger, ['inbox'], day)
+    expect(await left(ledger)).toEqual([2, 1])
+    await lookAt(ledger, ['inbox'], 98)
+    expect(await left(ledger)).toEqual([0, 0])
+    await lookAt(ledger, ['inbox'], 99)
+    expect(JSON.parse((await ledger.memo('departed')) ?? '')).toMatchObject({ destinations: {} })
+  })
+
+  test('that is configured stays, and one that comes back counts anew', async () => {
+    const ledger = await resting('out')
+    for (let day = 0; day < 400; day += 8) await lookAt(ledger, ['out'], day)
+    for (let day = 400; day < 480; day += 8) await lookAt(ledger, [], day)
+    await lookAt(ledger, ['out'], 481)
+    for (let day = 482; day < 560; day += 8) await lookAt(ledger, [], day)
+    expect(await left(ledger)).toEqual([2, 1])
+  })
+
+  test('stays left alone as long as one of its names is configured', async () => {
+    const ledger = await resting('old', 'new')
+    for (let day = 0; day < 400; day += 8) await lookAt(ledger, ['new'], day)
+    expect((await ledger.destinations()).length).toBe(2)
+    expect((await ledger.pauses.all()).map(({ name }) => name)).toEqual(['new'])
+  })
+
+  test('that the version before did not note departs from today on', async () => {
+    const ledger = await resting('out')
+    await ledger.changeMemo('departed', () => JSON.stringify({ lookedMs: START - 9 * DAY, departed: {} }))
+    await lookAt(ledger, [], 0)
+    expect(JSON.parse((await ledger.memo('departed')) ?? '')).toMatchObject({
+      destinations: { out: { sinceMs: START, agedMs: 0 } },
+    })
+  })
 })
 
 test('a pause and what was counted of an account go with it', async () => {

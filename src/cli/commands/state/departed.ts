@@ -1,15 +1,15 @@
-// `popfetch state forget --departed`: what belongs to accounts that the configuration no longer names.
+// `popfetch state forget --departed`: what belongs to accounts and destinations that the configuration no longer names.
 import { signedInBy, signInsOf } from '../../../config/oauth/sign-ins.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
 import { everyCopy } from '../../../ledger/sqlite/copies.ts'
-import { departedAccounts, forgetAccount } from '../../../poll/account/tidy.ts'
+import { departedNames, forgetAccount, forgetDestinations } from '../../../poll/account/tidy.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import { accountBusy, refusal } from '../../command-errors.ts'
 import type { LedgerContext } from '../../open/read-ledger.ts'
 import { openToChange } from './opened.ts'
 
-/** Everything of accounts that the configuration does not name. What stays, copies of the ledger, is named. */
+/** Everything of accounts and destinations that the configuration does not name. What stays, copies of the ledger, is named. */
 export async function forgetDeparted(olderMs: number, context: LedgerContext): Promise<void> {
   const { outline, json, surroundings } = context
   const { output, env, nowMs, signal } = surroundings
@@ -23,25 +23,32 @@ export async function forgetDeparted(olderMs: number, context: LedgerContext): P
     )
   await using writable = await openToChange(context)
   const users = new Map((await writable.accounts()).map(({ name, identity }) => [name, identity.user]))
-  const departed = await departedAccounts(configuration, { ledger: writable, nowMs: nowMs() })
+  const departed = await departedNames(configuration, { ledger: writable, nowMs: nowMs() })
+  const isYoung = ({ sinceMs }: { readonly sinceMs: number }): boolean => nowMs() - sinceMs < olderMs
   const forgotten: { account: string; messages: number }[] = []
   const claimed = new Set([...configuration.accounts, ...configuration.disabled].flatMap(({ formerly }) => formerly))
-  for (const { account, sinceMs } of departed) {
+  for (const one of departed.accounts) {
+    const { name: account } = one
     // Its new name takes it over at the next poll.
     if (claimed.has(account)) continue
-    if (nowMs() - sinceMs < olderMs) continue
+    if (isYoung(one)) continue
     const messages = await forgetAccount(account, writable, signal)
     if (messages === null) throw accountBusy(`forgetting ${account}`)
     forgotten.push({ account, messages })
   }
+  const destinations = await forgetDestinations(
+    departed.destinations.filter((one) => !isYoung(one)),
+    writable,
+  )
   const gone = new Set(forgotten.map(({ account }) => users.get(account) ?? ''))
   const signIns = forgotten.length === 0 ? [] : await forgetSignIns(configuration, gone, env)
-  const copies = forgotten.length === 0 ? [] : await everyCopy(writable.place)
-  if (json) return output.object({ ok: true, forgotten, signIns, copies })
+  const copies = forgotten.length + destinations.length === 0 ? [] : await everyCopy(writable.place)
+  if (json) return output.object({ ok: true, forgotten, destinations, signIns, copies })
   for (const { account, messages } of forgotten)
     output.prose(`${account}: forgotten, with ${counted(messages, 'message')}`)
   for (const { client, user } of signIns) output.prose(`the sign-in of ${display(user)} at ${client} was forgotten`)
-  if (forgotten.length === 0) output.prose('no account to forget')
+  for (const name of destinations) output.prose(`${display(name)}: forgotten, a destination`)
+  if (forgotten.length + destinations.length === 0) output.prose('no account or destination to forget')
   if (copies.length > 0) output.prose(`copies of the ledger still have them: ${copies.join(', ')}`)
 }
 

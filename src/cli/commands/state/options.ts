@@ -190,8 +190,8 @@ export const command: Command<StateRequest> = {
                           destinations again
   forget ACCOUNT UIDL...  treat messages as new: the next poll fetches them, even
                           if they were delivered
-  forget --departed       forget everything of accounts that are no longer in the
-                          configuration (--older 30d: for so long)
+  forget --departed       forget everything of accounts and destinations that are
+                          no longer in the configuration (--older 30d: for so long)
   rename OLD NEW          keep what is known of an account that you renamed; with
                           --destination: of a destination
   export [ACCOUNT]        print everything as JSON lines; --as TOOL: as the record

@@ -104,22 +104,25 @@ async function signIns(
   invocation: CommonOptions,
   { env }: Surroundings,
 ): Promise<Findings> {
-  if (configuration.oauth.size === 0) return NOTHING
   const { listedSignIns } = await import('../../../status/sign-ins.ts')
   const { signInName } = await import('../../../status/sign-in-lines.ts')
   const listed = await listedSignIns(configuration, env)
+  const { signInsOf } = await import('../../../config/oauth/sign-ins.ts')
+  const kept = await signInsOf(configuration, env).kept()
   return {
     found: listed.flatMap((one): readonly Found[] => {
-      if ('state' in one.state && one.state.state === 'none') return []
+      const what = signInName(one)
+      if ('state' in one.state && one.state.state === 'none') {
+        // It was made with another client than the one of this name now.
+        const isKept = kept.some(({ client, user }) => client === one.client && user === one.user)
+        const note = 'its client is no longer configured: revoke it at the provider'
+        return isKept ? [{ kind: 'sign-in', what, command: null, note }] : []
+      }
       const name = one.accounts[0] ?? one.destinations[0] ?? null
       const note = 'revokes it at the provider, where it can'
       if (name === null)
-        return [
-          { kind: 'sign-in', what: signInName(one), command: null, note: 'nothing uses it: revoke it at the provider' },
-        ]
-      return [
-        removal('sign-in', signInName(one), ['popfetch', 'auth', '--sign-out', name, ...optionsOf(invocation)], note),
-      ]
+        return [{ kind: 'sign-in', what, command: null, note: 'nothing uses it: revoke it at the provider' }]
+      return [removal('sign-in', what, ['popfetch', 'auth', '--sign-out', name, ...optionsOf(invocation)], note)]
     }),
     kept: [],
   }

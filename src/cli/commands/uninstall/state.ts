@@ -64,6 +64,7 @@ async function besideLedger(file: string, statePath: string): Promise<Findings> 
 function noteOf(suffix: string): string | null {
   if (suffix === '') return 'the record of what was delivered: without it, mail that is still on a server comes again'
   if (suffix.startsWith('.daily.')) return 'a copy of the ledger'
+  if (suffix === '.accounts') return 'accounts that a program printed, with their passwords'
   if (suffix === '.notify') return 'who is told, with the secrets that are written under notify'
   if (suffix.startsWith('.before-')) return 'the ledger as it was before state restore or state repair'
   return null

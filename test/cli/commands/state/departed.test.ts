@@ -22,18 +22,32 @@ test('forgets all of them, names the copies that remain, and leaves the others a
   )
   expect((await scene.answered('state', 'export')).match(/"(?:account|name)":"\w+"/g)).not.toContain('"account":"home"')
   expect(await scene.answered('state', 'list', 'work')).toContain('a')
-  expect(await scene.answered('state', 'forget', '--departed')).toBe('no account to forget\n')
+  expect(await scene.answered('state', 'forget', '--departed')).toBe('no account or destination to forget\n')
   expect(await scene.json('state', 'forget', '--departed')).toEqual({
     ok: true,
     forgotten: [],
+    destinations: [],
     signIns: [],
     copies: [],
   })
 })
 
+test('forgets destinations that the configuration no longer names, with their pauses', async () => {
+  await using scene = await Scene.start()
+  const out = { type: 'maildir', path: 'Out' }
+  await scene.configure({ work: { deliver: 'out' } }, { destinations: { out } })
+  await scene.answered('pause', 'out')
+  await scene.configure({ work: {} })
+  expect(await scene.answered('state', 'forget', '--departed')).toBe('out: forgotten, a destination\n')
+  await scene.configure({ work: { deliver: 'out' } }, { destinations: { out } })
+  expect(await scene.json('status')).toMatchObject({ paused: [] })
+})
+
 test('--older spares what was configured lately', async () => {
   await using scene = await departed()
-  expect(await scene.answered('state', 'forget', '--departed', '--older', '30d')).toBe('no account to forget\n')
+  expect(await scene.answered('state', 'forget', '--departed', '--older', '30d')).toBe(
+    'no account or destination to forget\n',
+  )
   expect(await scene.json('state', 'forget', '--departed')).toMatchObject({
     forgotten: [{ account: 'home', messages: 1 }],
   })

@@ -1,11 +1,14 @@
 // `popfetch uninstall`: what it lists, that its commands do what they say when a shell runs them, and that mail stays.
 import { execFileSync } from 'node:child_process'
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { shellWord } from '../../../../src/cli/commands/uninstall/found.ts'
 import { cronFindings, unitFindings } from '../../../../src/cli/commands/uninstall/schedule.ts'
 import { tell } from '../../../../src/cli/commands/uninstall/text.ts'
+import { ControlServer } from '../../../../src/daemon/control/server.ts'
+import { socketPath } from '../../../../src/daemon/control/protocol.ts'
+import { Store } from '../../../../src/oauth/store.ts'
 import { redactor } from '../../../../src/redact.ts'
 import { Person } from '../../person.ts'
 
@@ -110,6 +113,30 @@ log: { file: "~/log/mail.log" }
   await put('old mail', 'From - …\n')
 }
 
+/** As `popfetch auth` keeps it. */
+async function signedIn(client: string, user: string, identity: string): Promise<void> {
+  const store = new Store(path.join(home, STATE), { env: person.env })
+  using _ = await store.lock(client, user, 1000, new AbortController().signal)
+  await store.write({
+    client,
+    user,
+    identity,
+    id: '1',
+    sinceMs: 1,
+    refreshToken: 'r-t-0123456789',
+    accessToken: null,
+    obtainedMs: 1,
+    expiresMs: 1,
+    scopes: ['mail'],
+    person: null,
+    endsMs: null,
+    slides: false,
+    renewingMs: null,
+    ended: null,
+    told: [],
+  })
+}
+
 describe('popfetch uninstall', () => {
   test('prints commands that leave the mail, what others own, and nothing else', async () => {
     await everything()
@@ -135,6 +162,64 @@ describe('popfetch uninstall', () => {
       { path: path.join(home, 'Mail'), why: 'mail' },
       { path: path.join(home, 'old mail'), why: 'mail' },
     ])
+  })
+
+  test('lists each kind of thing that there can be, each with its command; what runs and what is signed in come first', async () => {
+    await everything()
+    const file = path.join(home, CONFIG, 'config.yaml')
+    const text = await readFile(file, 'utf8')
+    const more = `oauth: { company: { issuer: "https://id.example.org", clientId: popfetch, scopes: [mail] } }
+accounts:
+  signed: { host: pop.example.org, user: "alice@example.org", token: { oauth: company }, deliver: inbox }
+  other: { host: pop.example.org, user: "changed@example.org", token: { oauth: company }, deliver: inbox }
+`
+    await writeFile(file, text.replace('accounts:\n', more), { mode: 0o600 })
+    const users = ['alice@example.org', 'changed@example.org', 'departed@example.org']
+    for (const user of users)
+      await signedIn('company', user, user.startsWith('changed') ? 'another' : 'https://id.example.org popfetch')
+    const state = path.join(home, STATE, 'state.db')
+    await put(`${STATE}/state.db.accounts`)
+    await rm(`${state}.socket`)
+    const answer = { pid: 4711, sinceMs: 1, version: '1', file, accounts: [] }
+    const place = await socketPath(state, person.env)
+    await using _ = await ControlServer.listen(place, () => Promise.resolve(answer))
+    const { found } = await listed()
+    const kinds = [...new Set(found.map(({ kind }) => kind))]
+    expect(kinds).toEqual([
+      'daemon',
+      'unit',
+      'cron',
+      'sign-in',
+      'ledger',
+      'log',
+      'keyring',
+      'secret',
+      'configuration',
+      'cache',
+      'completion',
+      'program',
+    ])
+    const commandsOf = (wanted: string): readonly (string | null)[] =>
+      found.filter(({ kind }) => kind === wanted).map(({ command }) => command)
+    expect(commandsOf('daemon')).toEqual(['popfetch stop'])
+    const signIns = found.filter(({ kind }) => kind === 'sign-in')
+    expect(signIns.map(({ what, command, note }) => [what, command, note])).toEqual([
+      [
+        'alice@example.org via company (signed)',
+        'popfetch auth --sign-out signed',
+        'revokes it at the provider, where it can',
+      ],
+      [
+        'changed@example.org via company (other)',
+        null,
+        'its client is no longer configured: revoke it at the provider',
+      ],
+      ['departed@example.org via company (no longer used)', null, 'nothing uses it: revoke it at the provider'],
+    ])
+    const ledger = found.filter(({ kind }) => kind === 'ledger').map(({ what, note }) => [what, note])
+    expect(ledger).toContainEqual([`${state}.daily.1`, 'a copy of the ledger'])
+    expect(ledger).toContainEqual([`${state}.accounts`, 'accounts that a program printed, with their passwords'])
+    expect(person.printed).not.toContain('r-t-')
   })
 
   test('says the same for people, each command whole, and that nothing was removed', async () => {
