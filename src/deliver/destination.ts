@@ -12,6 +12,7 @@
 import { escaped } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
+import type { Right } from './right.ts'
 import type { TlsFacts } from '../pop3/network/tls-facts.ts'
 
 /** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
@@ -26,6 +27,9 @@ export interface Attempt {
    *  when it rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that
    *  remembers. */
   readonly handingOver?: () => Promise<void>
+  /** Looked at just before the message becomes visible (right.ts), by destinations that show it at once for all to see: a file that
+   *  appears. Absent: nobody else can have it. */
+  readonly right?: Right
   /** For several destinations as one: which of them may be asked, and what they said. */
   readonly chain?: Chain
 }

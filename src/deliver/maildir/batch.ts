@@ -5,6 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { syncDirectory } from '../disk/filesystem.ts'
 import { NoAnswer } from '../disk/time-limit.ts'
+import { lostRights } from '../right.ts'
 import type { MaildirFile, OpenMaildir } from './file.ts'
 
 /** This many descriptors are open at once. They take the event loop about 2 ms. */
@@ -50,6 +51,9 @@ export class MaildirBatches {
       await Promise.all(part.map((file) => file.write()))
     }
     await Promise.all(batch.map((file) => file.sync()))
+    // The last moment: all of them are in tmp/ now, where whoever took over removes them.
+    for (const [{ file }, why] of lostRights(batch.map((each) => ({ file: each, right: each.parcel.right }))))
+      file.abandon(why, 'message')
     await Promise.all(batch.map((file) => file.publish()))
     const visible = batch.filter((file) => file.visible)
     if (visible.length === 0) return

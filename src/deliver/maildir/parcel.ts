@@ -3,6 +3,7 @@ import { receivedDateMs } from '../../header.ts'
 import type { Message } from '../../message.ts'
 import type { Attempt } from '../destination.ts'
 import type { Pieces } from '../disk/body.ts'
+import type { Right } from '../right.ts'
 import { fileName } from './name.ts'
 
 export interface Parcel {
@@ -13,6 +14,7 @@ export interface Parcel {
   readonly content: Pieces | { readonly file: string }
   /** The file's date; null: now. */
   readonly dateMs: number | null
+  readonly right: Right | undefined
 }
 
 /** The settings that all files of one Maildir share. */
@@ -30,10 +32,11 @@ const DAY_MS = 86_400_000
 /** `standing`: the path of a large message that is in tmp/ already. Throws TypeError when a large message is not. */
 export function parcelOf(rules: ParcelRules, attempt: Attempt, message: Message, standing: string | null): Parcel {
   const { body } = message
+  const { right } = attempt
   const name = fileName(attempt, rules.host, rules.nowMs())
-  if (standing !== null) return { name, content: { file: standing }, dateMs: dateMs(rules, message) }
+  if (standing !== null) return { name, content: { file: standing }, dateMs: dateMs(rules, message), right }
   if (body.kind !== 'memory') throw new TypeError('a large message is copied to tmp/ first')
-  return { name, content: { prefix: rules.prefix(attempt), body: body.bytes }, dateMs: dateMs(rules, message) }
+  return { name, content: { prefix: rules.prefix(attempt), body: body.bytes }, dateMs: dateMs(rules, message), right }
 }
 
 function dateMs(rules: ParcelRules, { header }: Message): number | null {

@@ -8,6 +8,7 @@ import { diskError } from '../disk/disk-error.ts'
 import { type FileSystem, writeAll } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { envelopeSender } from '../envelope.ts'
+import type { Right } from '../right.ts'
 import { recover, separator } from './file.ts'
 import type { MboxLock } from './lock.ts'
 import { fromLine, MboxrdBody } from './mboxrd.ts'
@@ -16,6 +17,7 @@ export interface Letter {
   readonly message: Message
   /** The fields on top, with LF line ends, for a message of this many bytes. */
   prefix(messageBytes: number): string
+  readonly right?: Right | undefined
 }
 
 export interface AppendOptions {

@@ -203,7 +203,7 @@ class Mbox implements ShowingDestination {
     const fields = this.#context.prefix(attempt).replaceAll('\r\n', '\n')
     const prefix = (bytes: number): string =>
       fields + (this.remembers ? markerField(attempt.intent, bytes, messageKey(attempt.origin)) : '')
-    await this.#queue.add(message, prefix, signal)
+    await this.#queue.add(message, prefix, signal, attempt.right)
     return this.#receipt()
   }
 

@@ -1,7 +1,9 @@
 // The messages that wait for one mbox: whatever waits when the one before is done goes in under one lock and one fsync.
 // One rule: one batch at a time, and nobody waits behind one that hangs.
 import type { Message } from '../../message.ts'
+import type { DeliveryError } from '../../errors.ts'
 import { NoAnswer, within } from '../disk/time-limit.ts'
+import { lostRights } from '../right.ts'
 import { append, type Letter } from './append.ts'
 import type { MboxRoom } from './context.ts'
 import { openMboxFile } from './file.ts'
@@ -31,8 +33,8 @@ export class MboxQueue implements AsyncDisposable {
   }
 
   /** Resolves when the message is in the mbox durably. Rejects with DeliveryError. */
-  async add(message: Message, prefix: Letter['prefix'], signal: AbortSignal): Promise<void> {
-    const letter: Waiting = { message, prefix, settle: Promise.withResolvers<void>(), state: 'waiting' }
+  async add(message: Message, prefix: Letter['prefix'], signal: AbortSignal, right?: Letter['right']): Promise<void> {
+    const letter: Waiting = { message, prefix, right, settle: Promise.withResolvers<void>(), state: 'waiting' }
     const onAbort = (): void => {
       const verdict = letter.state === 'waiting' ? 'temporary' : 'unknown'
       letter.state = 'over'
@@ -101,8 +103,18 @@ export class MboxQueue implements AsyncDisposable {
       await this.#room.fileSystem.close(fd)
       throw new NoAnswer('too late')
     }
-    progress.appending = true
-    return await append(batch, fd, lock, this.#room.options)
+    // Whoever took over waits for the lock that we have.
+    const lost = lostRights(batch)
+    const letters = batch.filter((letter) => !lost.has(letter))
+    progress.appending = letters.length > 0
+    let appended: readonly (DeliveryError | null)[] = []
+    if (letters.length === 0) await this.#room.fileSystem.close(fd)
+    else appended = await append(letters, fd, lock, this.#room.options)
+    const results = new Map(letters.map((letter, at) => [letter, appended[at] ?? null]))
+    return batch.map((letter) => {
+      const refused = { verdict: 'temporary', scope: 'message' } as const
+      return lost.has(letter) ? this.#room.failure(lost.get(letter), refused) : (results.get(letter) ?? null)
+    })
   }
 
   #mind(work: Promise<unknown>): void {

@@ -208,7 +208,11 @@ async function attempt(
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
-  const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
+  const handingOver = async (): Promise<void> => {
+    await run.ledger.handOver(lease, [delivery])
+    // The answer may have come while we slept.
+    lease.requireHeld()
+  }
   using _ = await destinations.turn(target, recipient)
   using admitted = await envelopeRefusals.admit(target)
   if (admitted === null) {
@@ -234,7 +238,7 @@ async function attempt(
   const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations)
   try {
     const receipt = await target.destination.deliver(
-      { intent, origin: message.origin, recipient, handingOver, ...(chain === null ? {} : { chain }) },
+      { intent, origin: message.origin, recipient, handingOver, right: lease, ...(chain === null ? {} : { chain }) },
       message,
       run.deliverySignal,
     )
