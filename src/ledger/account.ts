@@ -60,7 +60,8 @@ export interface Told {
   readonly atMs: number
 }
 
-/** What spares a poll the comparison of a mailbox in which nothing changed. */
+/** What spares a poll the comparison of a mailbox in which nothing changed. It is gone as soon as anything is recorded of one of the
+ *  account's messages, in the same transaction, or earlier: once somebody has the lease. */
 export interface ListingMark {
   /** Of the whole listing, and of all in the configuration that decides what is done with it. */
   readonly digest: Buffer
@@ -83,7 +84,7 @@ export interface AccountRecord extends AccountHealth {
   readonly facts: Readonly<Record<string, string>>
   /** Null: its record is complete. */
   readonly takingOver: TakingOver | null
-  /** As the last poll left it; null: it left none, or messages were forgotten since. */
+  /** As the last poll left it; null: it left none, or what is recorded of messages has changed since. */
   readonly mark: ListingMark | null
 }
 

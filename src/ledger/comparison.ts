@@ -19,6 +19,8 @@ export interface SettledColumns {
   readonly uidls: Buffer
   /** -1: never announced. */
   readonly listedBytes: Float64Array
+  /** When the first of those that are delivered was first seen; null: none is. */
+  readonly deliveredSinceMs: number | null
 }
 
 /** A message that a comparison gave. */

@@ -2,7 +2,8 @@
 //
 // An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
 // session signs in, lists what the server has, and compares the listing with the ledger: the result is a plan. Guards stop
-// a plan that was probably not meant. What the listing alone shows is recorded. Each message to be fetched gets its
+// a plan that was probably not meant. A listing with which there was nothing to do, and is none now, ends the session at once
+// (idle/). What the listing alone shows is recorded. Each message to be fetched gets its
 // destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and
 // only QUIT makes the server carry it out. At the end the account's history tells the next poll how this one went.
 //
@@ -20,6 +21,7 @@ import { showPlan } from './compare/dry-run.ts'
 import { learnHeaders } from './compare/learn-headers.ts'
 import { recordListing } from './compare/record-listing.ts'
 import { takeOverMigration } from './compare/take-over-migration.ts'
+import { endIdle, leaveMark } from './idle/idle.ts'
 import { list } from './list.ts'
 import { guardView } from './account/guard-view.ts'
 import { guard } from './plan/guards.ts'
@@ -107,6 +109,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   })
   const visit: Visit = { ...poll, session, looks, destinations }
   const listing = await list(visit)
+  if (listing === null) return await endIdle(visit)
   await using comparison = poll.run.ledger.compare(poll.account.name)
   const compared = await compareListing(listing, comparison, visit)
   const { plan } = compared
@@ -124,5 +127,6 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
     return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
   const { removed, cut: early } = await remove(transferred.done, plan, visit)
   const cut = early ?? (await quit(removed, transferred, plan, visit))
+  if (cut === null) leaveMark(listing, compared, visit)
   return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
 }

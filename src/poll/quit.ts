@@ -13,7 +13,7 @@ import type { Visit } from './visit.ts'
 export async function quit(
   removed: readonly Removable[],
   { done, undelivered }: Transferred,
-  plan: Plan,
+  plan: Pick<Plan, 'skipped'>,
   visit: Visit,
 ): Promise<Cut | null> {
   const { session, tally, history, looks } = visit

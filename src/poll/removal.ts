@@ -13,14 +13,8 @@ import { compareCopy, copiesOf, type Copy } from './route/proof.ts'
 import { stillThere } from './compare/delivered-elsewhere.ts'
 import { ANOTHER_MESSAGE } from './compare/identify.ts'
 import { isSame, type Look } from './compare/looks.ts'
-import {
-  isDueDeletion,
-  mayDelete,
-  MOST_DELETIONS,
-  type Plan,
-  type PlannedDeletion,
-  type PlannedFetch,
-} from './plan/plan.ts'
+import { isDueDeletion, MOST_DELETIONS } from './plan/moments.ts'
+import { mayDelete, type Plan, type PlannedDeletion, type PlannedFetch } from './plan/plan.ts'
 import { lookBeforeDeletion } from './look-before-deletion.ts'
 import { compareSizes } from './account/sizes.ts'
 import type { Cut } from './sessions.ts'

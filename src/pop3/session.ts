@@ -12,7 +12,7 @@
 // The one rule: QUIT is a commit. Any doubt makes the session botched: the connection is destroyed without QUIT, every
 // waiting command is rejected, and no further byte is sent. So a session that does not end well deletes nothing.
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import { askLists } from './listing/ask.ts'
+import { askLists, askListsUnless, type IsKnown } from './listing/ask.ts'
 import type { Listing } from './listing/listing.ts'
 import { withinListing } from './listing/parser.ts'
 import { HeldRoom, type ListingRoom } from './listing/room.ts'
@@ -236,14 +236,21 @@ export class Session implements AsyncDisposable {
   /** Sends LIST and UIDL, and CAPA once more before them (P036, capabilities change at sign-in), in one burst when the server
    *  pipelines. Call once, before any DELE (P102, counting after DELE). Rejects with ERR_POP3_REPLY when LIST is refused, or
    *  with UnansweredBurst, UnansweredCapabilities or StaleCapabilities. */
-  async list(): Promise<Listing> {
+  list(): Promise<Listing>
+  /** The same, but with `isKnown` STAT and UIDL are sent first; null: what they show is known, and LIST was not sent. */
+  list(isKnown: IsKnown | null): Promise<Listing | null>
+  async list(isKnown: IsKnown | null = null): Promise<Listing | null> {
     const early = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
     this.#queue.pipelining = early
     const again = this.#capabilities !== noCapabilities
     if (again && !early) this.#updateCapabilities(await this.#askCapabilities())
-    const capabilities = again && early ? this.#askCapabilities() : null
-    const ask = (list: Command, body: BodySink): Promise<Reply> => this.#watched(this.#queue.run(list, 'listing', body))
-    const lists = await askLists(ask, capabilities, this.#queue.pipelining, this.#room)
+    const asking = {
+      capabilities: again && early ? this.#askCapabilities() : null,
+      ask: (list: Command, body: BodySink | null) => this.#watched(this.#queue.run(list, 'listing', body)),
+      together: this.#queue.pipelining,
+      room: this.#room,
+    }
+    const lists = await (isKnown === null ? askLists(asking) : askListsUnless(isKnown, asking))
     if (lists.capabilities !== null) this.#updateCapabilities(lists.capabilities)
     return lists.listing
   }

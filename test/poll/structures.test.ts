@@ -220,7 +220,7 @@ const STRUCTURES: readonly Structure[] = [
           .map((at) => `uid-${order === 1 ? at : n - 1 - at}\n`)
           .join(''),
       )
-      const slice = { position: 0, uidls, listedBytes: new Float64Array(n).fill(100) }
+      const slice = { position: 0, uidls, listedBytes: new Float64Array(n).fill(100), deliveredSinceMs: null }
       return async () => {
         const settled = new SettledEntries(listing, true)
         await settled.add(slice)

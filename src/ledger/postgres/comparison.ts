@@ -16,7 +16,7 @@ import { uidlBytes } from '../stored.ts'
 import { STAND_IN } from '../../redact/stand-in.ts'
 import type { Access } from './access.ts'
 import type { Row } from './connection/connection.ts'
-import { bytes, keyOf, number, toBytes, word } from './rows/cells.ts'
+import { bytes, keyOf, number, numberOrNull, toBytes, word } from './rows/cells.ts'
 import { AFTER_KNOWN, DELIVERY, deliveryOf, hasDeliveries, KNOWN, knownOf, type KnownRow } from './rows/message.ts'
 
 /** Rows looked at by one statement: a hundred thousand take five round trips, and none keeps the event loop for long. */
@@ -96,7 +96,8 @@ export class PostgresComparison implements Comparison {
     const times = [seenAfterMs, deliveredAfterMs, deliveredUntilMs].map(bounded)
     // UIDLs have no LF, so LF separates them. In the order of the rows: that of the listings that brought them.
     const sql = `SELECT string_agg(m.uidl || '\\x0a'::bytea, ''::bytea ORDER BY m.row), string_agg(m.row::text, ',' ORDER BY m.row),
-        string_agg(coalesce(m.listed_bytes, -1)::text, ',' ORDER BY m.row)
+        string_agg(coalesce(m.listed_bytes, -1)::text, ',' ORDER BY m.row),
+        min(CASE WHEN m.state = 1 THEN m.first_seen_ms END)
       FROM @.message m WHERE m.account = $1 AND m.row > $2 AND m.row <= $3 AND m.copy = 0 AND m.gone_since_ms IS NULL
         AND m.deletions = 0 AND m.deletion_wanted_ms IS NULL AND position('\\x0a'::bytea IN m.uidl) = 0
         AND ((m.state = 2 AND m.first_seen_ms > $4::bigint)
@@ -104,7 +105,13 @@ export class PostgresComparison implements Comparison {
     for await (const [row] of this.#slices(account, sql, times)) {
       if (row === undefined || row[0] === null) continue
       const listedBytes = numbers(word(row[2]))
-      yield { position: this.#give(word(row[1]), listedBytes.length), uidls: bytes(row[0]), listedBytes }
+      const deliveredSinceMs = numberOrNull(row[3])
+      yield {
+        position: this.#give(word(row[1]), listedBytes.length),
+        uidls: bytes(row[0]),
+        listedBytes,
+        deliveredSinceMs,
+      }
     }
   }
 

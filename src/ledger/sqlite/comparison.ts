@@ -62,8 +62,8 @@ export class SqliteComparison implements Comparison {
     if (!isWorthwhile(await this.#access.read(last), entries)) return
     const read = (id: number, after: number, until: number) => settled.between(id, after, until, which)
     for await (const slices of this.#access.readAll(this.#account, last, read, ROWS_PER_STATEMENT)) {
-      for (const { uidls, rows, listedBytes } of slices)
-        yield { position: this.#give(rows, listedBytes.length), uidls, listedBytes }
+      for (const { rows, ...columns } of slices)
+        yield { position: this.#give(rows, columns.listedBytes.length), ...columns }
     }
   }
 

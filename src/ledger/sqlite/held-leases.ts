@@ -104,6 +104,8 @@ export class HeldLeases {
     const woken = claim !== null && nextPollMs === WOKEN
     if (woken) this.#accounts.schedule(account, nowMs)
     const record = this.#accounts.read(account)
+    // Whoever has the lease has the mark: cut short in the middle of its changes, it leaves none.
+    if ((record?.mark ?? null) !== null) this.#accounts.unmark(this.#accounts.idOf(account))
     return { lease: new HeldLease(account, tokens++, record, () => this.#release(account, rows)), woken }
   }
 

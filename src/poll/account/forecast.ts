@@ -6,7 +6,8 @@ import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
 import { fitsNow } from '../plan/held-for-size.ts'
 import { isLost, isLostTooOften, MOST_UNKNOWNS, type Shows } from '../plan/lost-answers.ts'
-import { deletionDueMs, harmlessFromMs, hasCome, MOST_ATTEMPTS } from '../plan/plan.ts'
+import { deletionDueMs, harmlessFromMs, hasCome } from '../plan/moments.ts'
+import { MOST_ATTEMPTS } from '../plan/plan.ts'
 import { compareSizes } from './sizes.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */

@@ -6,11 +6,11 @@ import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Standing } from '../../deliver/destination.ts'
 import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
-import { type AgeClock, ageClock, jumpsOf, jumpsText, oldUpTo } from '../plan/age-clock.ts'
+import { type AgeClock, ageClock, clockFacts, jumpsOf, oldUpTo } from '../plan/age-clock.ts'
 import { deliveredTo } from '../delivered-to.ts'
 import { dayCounts } from './day.ts'
 import { isPaused, nextHealth } from './backoff.ts'
-import { afterLook, afterRefusal, type RefusedSecret, secretMark } from '../rests/secret-mark.ts'
+import { afterLook, afterRefusal, refusedOf, secretMark, textOf } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { newIntent } from '../attempt.ts'
 import { DELETE, deleteText, MEANT_DELETE } from '../plan/changed-deletes.ts'
@@ -18,6 +18,7 @@ import type { Run } from '../run/run.ts'
 import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
 import { accountSecret } from '../sign-in/secret.ts'
 import { KnownMailboxes } from '../route/known-mailboxes.ts'
+import { Mark } from '../idle/mark.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 import { pausedFact, unbegunFacts, WAITS_FOR_PAUSED } from './unbegun.ts'
@@ -40,6 +41,7 @@ export class History {
   readonly workarounds: Workarounds
   readonly rememberedCapabilities: RememberedCapabilities
   readonly mailboxes: KnownMailboxes
+  readonly mark: Mark
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
@@ -69,6 +71,7 @@ export class History {
     this.#lease = lease
     this.#run = run
     this.record = record
+    this.mark = new Mark(record)
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
     const { clock, clockBefore, clockJumps } = record.facts
     this.mailboxes = new KnownMailboxes(record.facts[MAILBOXES])
@@ -298,6 +301,11 @@ export class History {
     this.#wholeListing ||= isWhole
   }
 
+  /** Did this poll's listing show the whole mailbox? */
+  get sawAll(): boolean {
+    return this.#wholeListing
+  }
+
   /** See GuardView. */
   get lastAlive(): number | null {
     return numberOf(this.record.facts['alive'])
@@ -334,7 +342,7 @@ export class History {
     const { deliveries } = tally
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
-      tally.undeleted = await ledger.records.undeleted(this.#account.name)
+      if (!this.mark.isFound) tally.undeleted = await ledger.records.undeleted(this.#account.name)
       Object.assign(this.#facts, pollsFact(this.record, tally.report(), nowMs()))
       if (ledger.spans === 'machines') this.remember(MACHINE, machineName(this.#run.configuration))
       const health = nextHealth(this.record, end, nowMs())
@@ -345,20 +353,16 @@ export class History {
         health,
         facts: this.#facts,
         wholeListing: this.#wholeListing,
-        mark: null,
+        mark: this.mark.after(tally, {
+          ...this.#run.configuration,
+          account: this.#account,
+          lastPollMs: health.lastPollMs,
+        }),
         day: dayCounts(tally, { before: this.record, facts: this.#facts, failures: health.failures }, nowMs()),
       })
     } catch (failure) {
       tally.fail(asPopfetchError(failure))
     }
-  }
-}
-
-function clockFacts({ checkpoints: { lastMs, beforeMs, jumps } }: AgeClock) {
-  return {
-    clock: lastMs === null ? null : String(lastMs),
-    clockJumps: jumpsText(jumps),
-    clockBefore: beforeMs === null ? null : String(beforeMs),
   }
 }
 
@@ -378,15 +382,6 @@ export const MACHINE = 'machine'
 const MASKED = 'maskedUidls'
 /** In AccountRecord.facts: the marks of a token that was refused. */
 const REFUSED_TOKEN = 'refusedToken'
-
-function textOf({ tried, seen, steady }: RefusedSecret): string {
-  return `${tried} ${seen} ${steady ? 'steady' : 'new'}`
-}
-
-function refusedOf(fact: string | undefined): RefusedSecret | null {
-  const [, tried, seen, steady] = /^(\d+) (\d+) (steady|new)$/.exec(fact ?? '') ?? []
-  return tried === undefined ? null : { tried: Number(tried), seen: Number(seen), steady: steady === 'steady' }
-}
 
 function identityOf({ host, port, user }: Account): AccountIdentity {
   return { host, port, user }

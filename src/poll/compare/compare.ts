@@ -39,6 +39,8 @@ export interface ComparedListing {
   readonly sizesMove: boolean
   /** What is to be remembered of entries that share their UIDLs; null: nothing. */
   readonly copiesFact: string | null
+  /** The UIDL of each entry told at once which message it is, and no size spoke against it. */
+  readonly isPlain: boolean
   /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
   /** False: what the listing lacks may still be found in it, under another UIDL. */
@@ -142,7 +144,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     for (const uidl of listing.sharedUidls()) ambiguous.add(uidl)
   }
   settled.seeIn(comparison)
-  planner.skip(comparison.seen)
+  planner.skip(comparison.seen, settled.deliveredSinceMs)
   const take = (entry: Entry, message: ComparedMessage | null, isPlain = false): void => {
     if (message !== null) comparison.see(message.position)
     if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message)
@@ -179,6 +181,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     else take(entry, knownByHeader[index] ?? null)
   })
   planner.leave(nameless.length - keyed.length)
+  const isPlain = ambiguous.size + nameless.length + doubtful.length + resized.length === 0
   const shared = doubtful.filter(({ uidl }) => ambiguous.has(uidl))
   const copies = { fact: record.facts[COPIES], nowMs }
   const remembered = await rememberedCopies(shared, copies, planner, comparison)
@@ -211,7 +214,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
   const seen = (): Iterable<readonly Entry[]> => seenIn(listing, plan.seen)
-  return { plan, comparison, recovery, returned, isSearched: true, sizesMove, copiesFact, seen }
+  return { plan, comparison, recovery, isPlain, returned, isSearched: true, sizesMove, copiesFact, seen }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {

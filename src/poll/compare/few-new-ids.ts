@@ -94,6 +94,7 @@ function merged(plan: Plan, found: readonly Found[], replan: Replan): Plan {
     new: plan.new - found.length,
     skipped: plan.skipped + more.skipped,
     waiting: plan.waiting + more.waiting,
+    held: plan.held + more.held,
     deferred: plan.deferred + more.deferred,
     fetch: [...plan.fetch.filter((entry) => !taken.has(entry)), ...more.fetch],
     reprieved: [...plan.reprieved, ...more.reprieved],

@@ -4,7 +4,8 @@
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Looks } from './looks.ts'
 import { type Identified, Match } from './match.ts'
-import { type Entry, MOST_DELETIONS, NO_UIDL } from '../plan/plan.ts'
+import { MOST_DELETIONS } from '../plan/moments.ts'
+import { type Entry, NO_UIDL } from '../plan/plan.ts'
 
 /** Why a deletion did not happen: under the UIDL of what was delivered there is another message. The next poll tells it apart. */
 export const ANOTHER_MESSAGE = 'the server has a different message in its place'

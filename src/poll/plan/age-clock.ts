@@ -48,6 +48,11 @@ export function ageClock({ lastMs, beforeMs, jumps = [] }: Checkpoints, nowMs: n
   return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps }, isNew: false }
 }
 
+/** Not before then does any age count; null: ages count now. */
+export function settlesMs({ agedMs, checkpoints: { lastMs } }: AgeClock): number | null {
+  return agedMs === null && lastMs !== null ? lastMs + HOUR_MS : null
+}
+
 /** What was first seen until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week at most. So
  *  a jump that was none costs little, and a jump of years deletes nothing too early. */
 export function oldUpTo({ agedMs, checkpoints: { jumps = [] } }: AgeClock, ageMs: number): number | null {
@@ -79,8 +84,16 @@ function bounded(jumps: readonly Jump[]): readonly Jump[] {
   return [{ fromMs: first.fromMs, toMs: second.toMs }, ...others]
 }
 
-/** As text, for the ledger. */
-export function jumpsText(jumps: readonly Jump[] = []): string | null {
+/** As facts of the account (AccountRecord.facts). */
+export function clockFacts({ checkpoints: { lastMs, beforeMs, jumps } }: AgeClock) {
+  return {
+    clock: lastMs === null ? null : String(lastMs),
+    clockJumps: jumpsText(jumps),
+    clockBefore: beforeMs === null ? null : String(beforeMs),
+  }
+}
+
+function jumpsText(jumps: readonly Jump[] = []): string | null {
   return jumps.length === 0 ? null : jumps.map(({ fromMs, toMs }) => `${fromMs}-${toMs}`).join(' ')
 }
 

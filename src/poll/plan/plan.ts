@@ -6,6 +6,7 @@ import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/led
 import { BitSet } from '../../bit-set.ts'
 import { fitsNow } from './held-for-size.ts'
 import { isLost, isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
+import { hasCome } from './moments.ts'
 
 export interface Policy {
   readonly delete:
@@ -64,6 +65,8 @@ export interface Plan {
   readonly skipped: number
   /** Held, refused or deferred earlier and not due now. */
   readonly waiting: number
+  /** Those of them that are held: only a person, or a larger `maxSize`, makes them due. */
+  readonly held: number
   /** Those of them that a destination lacks for the time being. */
   readonly deferred: number
   /** When the first of those was first seen; null: there are none. */
@@ -87,6 +90,9 @@ export interface Plan {
   /** Skipped messages that the ledger took over from a destination that shows them, and that others may lack. The ledger
    *  forgets that. */
   readonly unadopted: readonly EntryKey[]
+  /** Not before then is a delivered message old enough to be deleted that is not yet; null: `delete` has no age, or nothing is to
+   *  become that old. */
+  readonly agesMs: number | null
 }
 
 /** Entries that `first` skips; there may be a million of them (P103). */
@@ -99,10 +105,6 @@ export interface Seen {
 
 /** A message that was begun so often without being finished is kept back: it may be what brings us down (P122). */
 export const MOST_ATTEMPTS = 5
-
-/** A server that was told so often to delete a message, and still has it, is asked only once a day from then on (P134). */
-export const MOST_DELETIONS = 5
-const DAY_MS = 86_400_000
 
 export class Planner {
   readonly #policy: Policy
@@ -117,6 +119,8 @@ export class Planner {
   #new = 0
   #skipped = 0
   #waiting = 0
+  #held = 0
+  #deliveredSinceMs = Infinity
   #deferred = 0
   #deferredSinceMs: number | null = null
   #paused = 0
@@ -169,9 +173,10 @@ export class Planner {
     this.#withoutUidl += entries
   }
 
-  /** This many entries are known and settled (settledBy). */
-  skip(entries: number): void {
+  /** This many entries are known and settled (settledBy). `deliveredSinceMs`: when the first delivered one was first seen. */
+  skip(entries: number, deliveredSinceMs: number | null = null): void {
     this.#skipped += entries
+    this.#deliveredSinceMs = Math.min(this.#deliveredSinceMs, deliveredSinceMs ?? Infinity)
   }
 
   /** An entry of the listing, in any order, and what the ledger knows of it. */
@@ -196,7 +201,10 @@ export class Planner {
         return
       case 'held':
         if (this.#fitsNow(entry, known)) this.#wanted(entry, known)
-        else this.#waiting++
+        else {
+          this.#waiting++
+          this.#held++
+        }
         return
       case 'open':
         this.#open(entry, known)
@@ -223,6 +231,7 @@ export class Planner {
   #delivered(entry: Entry, known: KnownMessage): void {
     if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
     else if (known.deletion !== null) this.#reprieved.push({ uidl: entry.uidl, copy: entry.copy })
+    this.#deliveredSinceMs = Math.min(this.#deliveredSinceMs, known.firstSeenMs)
     this.#skipped++
   }
 
@@ -277,13 +286,15 @@ export class Planner {
     this.#fresh.sort((a, b) => a.index - b.index)
     this.#again.sort((a, b) => rankOf(a) - rankOf(b) || (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
     const all = [...this.#fresh, ...this.#again]
-    const { limit, sessionLimit } = this.#policy
+    const { limit, sessionLimit, delete: policy } = this.#policy
+    const agesMs = policy.kind === 'age' ? this.#deliveredSinceMs + policy.ageMs : Infinity
     const wanted = Math.min(all.length + this.#left, limit ?? Infinity)
     return {
       listed: this.#listed,
       new: this.#new,
       skipped: this.#skipped,
       waiting: this.#waiting,
+      held: this.#held,
       deferred: this.#deferred,
       deferredSinceMs: this.#deferredSinceMs,
       paused: this.#paused,
@@ -296,6 +307,7 @@ export class Planner {
       holds: this.#holds,
       seen: this.#firstPoll || this.#policy.markSeen ? { places: this.#seen, nameless: this.#namelessSeen } : null,
       unadopted: this.#unadopted,
+      agesMs: agesMs === Infinity ? null : agesMs,
     }
   }
 }
@@ -305,33 +317,6 @@ function mayBeSeen({ state, receivedBytes, deliveries }: KnownMessage, { restore
   if (restored && state === 'open') return true
   const isUntried = ({ state, attempts }: Delivery): boolean => state === 'done' || attempts === 0
   return receivedBytes === null && deliveries.some(({ state }) => state === 'done') && deliveries.every(isUntried)
-}
-
-type Deletable = Pick<KnownMessage, 'deletions' | 'deletion'>
-
-/** From when on is the server asked to delete this message? 0: now. Infinity: it must first show that it kept the message. */
-export function deletionDueMs({ deletions, deletion }: Deletable): number {
-  if (deletions < MOST_DELETIONS) return 0
-  return deletion === null ? Infinity : deletion.wantedSinceMs + DAY_MS
-}
-
-/** Is the server to be asked now for the deletion of this message? */
-export function isDueDeletion(message: Deletable, nowMs: number): boolean {
-  const dueMs = deletionDueMs(message)
-  return dueMs !== Infinity && hasCome(dueMs, nowMs)
-}
-
-/** What ended a session so often is asked for once a day. */
-const MOST_HARM = 5
-
-/** When is what ended sessions asked for again, unless a person asks? 0: at each poll. */
-export function harmlessFromMs(harm: KnownMessage['harm']): number {
-  return harm === null || harm.times < MOST_HARM ? 0 : harm.lastMs + DAY_MS
-}
-
-/** Is it that time? Nothing is put off for more than a day: a clock that was set back must not put it off for years (S030). */
-export function hasCome(afterMs: number, nowMs: number): boolean {
-  return afterMs <= nowMs || afterMs - nowMs > DAY_MS
 }
 
 /** Is this delivery to be tried now? `eager`: what was only deferred is due at once. */

@@ -11,6 +11,7 @@ export class SettledEntries {
   /** By place in the listing, one more than the position of a settled message; 0: not settled, or not known to be. */
   readonly #positions: Uint32Array
   readonly #comparesSizes: boolean
+  #deliveredSinceMs: number | null = null
   /** Where the next message should stand, if the listing has them in the order of the ledger. */
   #next = 0
 
@@ -23,6 +24,8 @@ export class SettledEntries {
   /** Call with all that the ledger has, before any of the others. */
   async add(slice: SettledColumns): Promise<void> {
     const count = slice.listedBytes.length
+    const sinceMs = Math.min(this.#deliveredSinceMs ?? Infinity, slice.deliveredSinceMs ?? Infinity)
+    this.#deliveredSinceMs = sinceMs === Infinity ? null : sinceMs
     if (this.#listing.reads(this.#next, count, slice.uidls)) {
       for (let at = 0; at < count; at++) this.#positions[this.#next + at] = slice.position + at + 1
       if (this.#comparesSizes) this.#leaveResized(slice.listedBytes)
@@ -59,6 +62,11 @@ export class SettledEntries {
   /** Not settled after all: their UIDL alone does not tell them (P095). */
   leave(places: Iterable<number>): void {
     for (const place of places) if (place >= 0) this.#positions[place] = 0
+  }
+
+  /** When the first delivered one was first seen, whether it is listed or not; null: none is delivered. */
+  get deliveredSinceMs(): number | null {
+    return this.#deliveredSinceMs
   }
 
   get areAll(): boolean {

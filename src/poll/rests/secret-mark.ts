@@ -33,3 +33,14 @@ export function afterLook(
   const isNews = mark !== tried && (!mints || steady || mark === seen)
   return { isNews, refused: { tried, seen: mark, steady: steady || mark === tried } }
 }
+
+/** As text, for the ledger. */
+export function textOf({ tried, seen, steady }: RefusedSecret): string {
+  return `${tried} ${seen} ${steady ? 'steady' : 'new'}`
+}
+
+/** Null: there is none, or it makes no sense. */
+export function refusedOf(fact: string | undefined): RefusedSecret | null {
+  const [, tried, seen, steady] = /^(\d+) (\d+) (steady|new)$/.exec(fact ?? '') ?? []
+  return tried === undefined ? null : { tried: Number(tried), seen: Number(seen), steady: steady === 'steady' }
+}

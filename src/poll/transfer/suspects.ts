@@ -5,16 +5,8 @@ import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Heading } from '../../message.ts'
 import type { Session } from '../../pop3/session.ts'
-import {
-  harmlessFromMs,
-  hasCome,
-  isDueDeletion,
-  isDueMessage,
-  isFresh,
-  type Plan,
-  type PlannedDeletion,
-  type PlannedFetch,
-} from '../plan/plan.ts'
+import { harmlessFromMs, hasCome, isDueDeletion } from '../plan/moments.ts'
+import { isDueMessage, isFresh, type Plan, type PlannedDeletion, type PlannedFetch } from '../plan/plan.ts'
 import type { Tally } from '../tally.ts'
 
 const ENDED = 'ended the session: '

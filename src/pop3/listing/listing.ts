@@ -31,21 +31,37 @@ interface Columns extends Column {
   readonly sizes: Float64Array
 }
 
+/** What the print of a listing is made of. */
+export interface TakenPrint {
+  /** What STAT said, see statOf; null: it was not asked, and count and size are those of LIST. */
+  readonly stat: string | null
+  /** A digest of the answer to UIDL, without its first line. */
+  readonly uidls: string
+}
+
+export function printOf(stat: string, uidls: string): string {
+  return `${stat} ${uidls}`
+}
+
 export class Listing {
   /** False: the server refused UIDL altogether. */
   readonly hasUidls: boolean
+  /** The same text for the same answer to UIDL, byte for byte, where count and size of the mailbox are the same, too. Null: the
+   *  server has no UIDL, or nobody took it. */
+  readonly print: string | null
   readonly #columns: Columns
   readonly #standIns = new BitSet()
   #table: UidlTable | null = null
 
-  private constructor(columns: Columns, hasUidls: boolean) {
+  private constructor(columns: Columns, hasUidls: boolean, taken: TakenPrint | null = null) {
     this.#columns = columns
     this.hasUidls = hasUidls
+    this.print = taken === null ? null : printOf(taken.stat ?? `${this.length} ${this.totalBytes}`, taken.uidls)
   }
 
   /** `uidls` null: UIDL was refused. Works in several turns of the event loop. */
-  static async from(sizes: ListParser, uidls: ListParser | null): Promise<Listing> {
-    return new Listing(await inTurns(joined(sizes, uidls)), uidls !== null)
+  static async from(sizes: ListParser, uidls: ListParser | null, taken: TakenPrint | null = null): Promise<Listing> {
+    return new Listing(await inTurns(joined(sizes, uidls)), uidls !== null, uidls === null ? null : taken)
   }
 
   /** For a few entries: in one turn. */

@@ -1,7 +1,8 @@
 // Messages that whole listings lack for long enough are forgotten, and no others.
 import { describe, expect, test } from 'vitest'
-import type { EntryKey, Ledger, Lease } from '../../../src/ledger/ledger.ts'
+import type { EntryKey, Ledger, Lease, Outcome } from '../../../src/ledger/ledger.ts'
 import { freshLedger, type Kind } from '../kind.ts'
+import { nameOfMessage } from '../../../src/ledger/destination.ts'
 import { beginning, DONE, key, leaseOf, pollEnd, settlement } from '../scene.ts'
 import { uidlsOf } from './samples.ts'
 
@@ -135,15 +136,76 @@ export function forgetting(kind: Kind): void {
       }
     })
 
-    test('goes when a person has messages forgotten', async () => {
-      const ledger = await freshLedger(kind)
+    const refused: Outcome = { state: 'refused', error: 'no', retryAfterMs: 9, conclusion: 'BAD' }
+    const changes: Readonly<Record<string, (ledger: Ledger, lease: Lease) => Promise<unknown>>> = {
+      begin: (ledger, lease) => ledger.begin(lease, [beginning(key('new'))]),
+      see: (ledger, lease) => ledger.see(lease, [{ key: key('new'), listedBytes: 1 }]),
+      start: (ledger, lease) => ledger.start(lease, [{ key: key('new'), listedBytes: 1 }]),
+      settle: (ledger, lease) => ledger.settle(lease, settlement(key('x'), DONE)),
+      settleAndBegin: (ledger, lease) =>
+        ledger.settleAndBegin(lease, [settlement(key('x'), DONE)], [beginning(key('new'))]),
+      handOver: (ledger, lease) => ledger.handOver(lease, [{ key: key('x'), destination: 'inbox', recipient: '' }]),
+      abandon: (ledger, lease) => ledger.abandon(lease, [{ key: key('x'), reason: null, counts: false }]),
+      hold: (ledger, lease) => ledger.hold(lease, [{ key: key('x'), listedBytes: 1, reason: 'a loop' }]),
+      deleted: (ledger, lease) => ledger.deleted(lease, [key('x')]),
+      noteDeletions: (ledger, lease) =>
+        ledger.noteDeletions(lease, [{ key: key('x'), pending: { reason: 'no', tried: true } }]),
+      noteHarm: (ledger, lease) => ledger.noteHarm(lease, [key('x')], 'TOP'),
+      restartAges: (ledger, lease) => ledger.restartAges(lease, [key('x')]),
+      adopt: (ledger, lease) =>
+        ledger.adopt(lease, [{ key: key('new'), listedBytes: 1, deliveries: [], complete: true }]),
+      rekey: (ledger, lease) => ledger.rekey(lease, [{ from: key('x'), to: key('y') }]),
+      gone: async (ledger, lease) => {
+        await using comparison = ledger.compare('a')
+        await comparison.gone(lease, { keep: false })
+      },
+      takeOver: (ledger, lease) => ledger.takeOver(lease, { why: 'lost', sinceMs: 1, counts: {} }),
+      absolve: (ledger) => ledger.absolve([nameOfMessage('a', key('refused'))], ['inbox'], null),
+      retry: (ledger, lease) => ledger.records.retry(lease, ['refused']),
+      'forget a message': (ledger, lease) => ledger.records.forget(lease, [key('x')], {}),
+      'forget all': (ledger, lease) => ledger.records.forgetAll(lease, {}),
+    }
+
+    test.for(Object.entries(changes))('is gone after: %s', async ([, change]) => {
+      const place = await kind.place()
+      {
+        const ledger = await place.open()
+        await using lease = await leaseOf(ledger, 'a')
+        await ledger.begin(lease, [beginning(key('x')), beginning(key('refused'))])
+        await ledger.settle(lease, settlement(key('refused'), refused))
+        await ledger.finish(lease, pollEnd({ mark }))
+        await ledger.records.note('a', { some: 'fact' })
+        expect((await ledger.account('a'))?.mark).toEqual(mark)
+        if (change === changes['absolve']) {
+          await change(ledger, lease)
+          expect((await ledger.account('a'))?.mark).toBeNull()
+          return
+        }
+      }
+      const ledger = await place.open()
       const lease = await leaseOf(ledger, 'a')
-      await ledger.begin(lease, [beginning(key('x'))])
-      await ledger.finish(lease, pollEnd({ mark }))
-      await ledger.records.note('a', { some: 'fact' })
-      expect((await ledger.account('a'))?.mark).toEqual(mark)
-      await ledger.records.forget(lease, [key('x')], {})
+      await change(ledger, lease)
       expect((await ledger.account('a'))?.mark).toBeNull()
+    })
+
+    test('is gone after the account was renamed', async () => {
+      const ledger = await freshLedger(kind)
+      {
+        await using lease = await leaseOf(ledger, 'a')
+        await ledger.finish(lease, pollEnd({ mark }))
+      }
+      await using from = await leaseOf(ledger, 'a')
+      await using to = await ledger.lease('b')
+      if (to === null) throw new Error('somebody is at work')
+      expect(await ledger.records.rename(from, to)).toBe(true)
+      expect((await ledger.account('b'))?.mark).toBeNull()
+    })
+
+    test('is there after a change and the end of the poll, asked for together', async () => {
+      const ledger = await freshLedger(kind)
+      await using lease = await leaseOf(ledger, 'a')
+      await Promise.all([ledger.begin(lease, [beginning(key('x'))]), ledger.finish(lease, pollEnd({ mark }))])
+      expect((await ledger.account('a'))?.mark).toEqual(mark)
     })
   })
 }

@@ -26,6 +26,24 @@ async function settledOf(ledger: Ledger, which: Settled, account = 'here', entri
 }
 
 export function settled(kind: Kind): void {
+  test('of each slice it is told when the first delivered message was first seen', async () => {
+    let nowMs = 10
+    const ledger = await freshLedger(kind, { nowMs: () => nowMs })
+    const lease = await leaseOf(ledger, 'here')
+    const firsts = async (): Promise<readonly (number | null)[]> => {
+      await using comparison = ledger.compare('here')
+      return (await Array.fromAsync(comparison.settled(all, 1000))).map(({ deliveredSinceMs }) => deliveredSinceMs)
+    }
+    await ledger.see(lease, [{ key: key('seen'), listedBytes: 1 }])
+    expect(await firsts()).toEqual([null])
+    for (const uidl of ['later', 'last']) {
+      nowMs += 10
+      await ledger.begin(lease, [beginning(key(uidl))])
+      await ledger.settle(lease, settlement(key(uidl), DONE))
+    }
+    expect(await firsts()).toEqual([20])
+  })
+
   test('what is settled is what known() calls delivered or seen, present and never asked to be deleted', async () => {
     const uidl = fc.constantFrom('a', '\xe4\0"', 'c c', '\0top:1f', 'x'.repeat(2000))
     const step = fc.record({

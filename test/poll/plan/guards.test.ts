@@ -8,6 +8,7 @@ const plan: Plan = {
   new: 0,
   skipped: 0,
   waiting: 0,
+  held: 0,
   deferred: 0,
   deferredSinceMs: null,
   paused: 0,
@@ -20,6 +21,7 @@ const plan: Plan = {
   holds: [],
   seen: null,
   unadopted: [],
+  agesMs: null,
 }
 
 const view: GuardView = {

@@ -124,6 +124,7 @@ const ABSOLVE = change({
             retry_after_ms = coalesce((SELECT min(d.retry_after_ms) FROM @.delivery d
               WHERE d.account = m.account AND d.row = m.row AND d.state <> 2), 0)
             WHERE m.account = at.account AND m.row = at.row;
+          UPDATE @.account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = at.account AND mark_digest IS NOT NULL;
         END IF;
       END LOOP;
     END LOOP;`,

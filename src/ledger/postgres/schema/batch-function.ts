@@ -21,8 +21,8 @@ const ADDING = [
   'rekey',
 ] as const
 const REMOVING = ['gone', 'forget_absent', 'forget_keys', 'forget_some'] as const
-// What a person has forgotten, or has due again, is not what the mark of the listing says.
-const UNMARKING = ['forget_keys', 'forget_some', 'retry'] as const
+// Where a message is not what it was, the mark of the listing says nothing more; `finish` leaves the next one.
+const UNMARKING = [...ADDING, ...REMOVING, 'retry', 'rename', 'take_over'] as const
 const OTHER = [
   'start',
   'take_over',
@@ -113,14 +113,15 @@ export const BATCH = `CREATE FUNCTION @.batch_1(me integer, number bigint, given
               first_row := last;
             END IF;
           END CASE;
-          IF what IN (${quoted(UNMARKING)}) AND n > 0 OR what IN ('forget_keys', 'forget_some') THEN unmark := true; END IF;
+          unmark := what <> 'finish' AND (unmark OR what IN (${quoted(UNMARKING)}));
         END LOOP;
         given := given || n;
       END LOOP;
-      IF last <> first_row OR grown <> 0 OR unmark THEN
-        UPDATE @.account SET known = known + grown, last_row = last,
-          mark_digest = CASE WHEN unmark THEN NULL ELSE mark_digest END,
-          mark_due_ms = CASE WHEN unmark THEN NULL ELSE mark_due_ms END WHERE id = a;
+      IF last <> first_row OR grown <> 0 THEN
+        UPDATE @.account SET known = known + grown, last_row = last WHERE id = a;
+      END IF;
+      IF unmark THEN
+        UPDATE @.account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = a AND mark_digest IS NOT NULL;
       END IF;
     END LOOP;
     UPDATE @.worker SET batch = number, results = given WHERE id = me;

@@ -108,6 +108,11 @@ export class DestinationRows {
        WHERE id = ?1`,
       )
       .run(message)
+    this.#statements
+      .of(
+        'UPDATE account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = (SELECT account FROM message WHERE id = ?)',
+      )
+      .run(message)
   }
 
   rename(from: string, to: string): number {

@@ -2,7 +2,7 @@
 // itself, because a row that becomes a JavaScript object costs ten times as much. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Settled, SettledColumns } from '../../comparison.ts'
-import { DELIVERED, SEEN, bytesOrNull, rowOf, text } from './row.ts'
+import { DELIVERED, SEEN, bytesOrNull, numberOrNull, rowOf, text } from './row.ts'
 
 /** Rows of the file looked at before the event loop gets its turn: about 1 ms when the file is in memory. */
 export const ROWS_PER_STATEMENT = 4096
@@ -36,7 +36,8 @@ export class SettledRows {
   get #settled(): StatementSync {
     // UIDLs have no LF, so LF separates them. In the order of the rows: that of the listings that brought them.
     this.#statement ??= this.#database.prepare(
-      `SELECT CAST(group_concat(uidl, x'0a') || x'0a' AS BLOB), json_group_array(id), json_group_array(coalesce(listed_bytes, -1))
+      `SELECT CAST(group_concat(uidl, x'0a') || x'0a' AS BLOB), json_group_array(id), json_group_array(coalesce(listed_bytes, -1)),
+         min(iif(state = ${DELIVERED}, first_seen_ms, NULL))
        FROM message NOT INDEXED
        WHERE account = ?1 AND id > ?2 AND id <= ?3 AND copy = 0 AND gone_since_ms IS NULL AND deletions = 0
          AND deletion_wanted_ms IS NULL
@@ -52,6 +53,13 @@ export class SettledRows {
     const row = rowOf(this.#settled, account, after, until, seenAfterMs, deliveredAfterMs, deliveredUntilMs)
     const uidls = bytesOrNull(row?.[0] ?? null)
     if (uidls === null) return []
-    return [{ uidls, rows: text(row?.[1]), listedBytes: numbers(text(row?.[2])) }]
+    return [
+      {
+        uidls,
+        rows: text(row?.[1]),
+        listedBytes: numbers(text(row?.[2])),
+        deliveredSinceMs: numberOrNull(row?.[3] ?? null),
+      },
+    ]
   }
 }
