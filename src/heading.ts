@@ -34,7 +34,13 @@ export function receivedFacts({ sizeBytes, digest, fingerprint, messageId }: Mes
 export function shownFacts(
   header: Buffer,
 ): Pick<ReceivedFacts, 'fingerprint' | 'messageId'> & { readonly heading: Heading } {
-  const facts = headerFacts(header)
+  return keptOf(headerFacts(header))
+}
+
+/** What is remembered of a header, where it was read already. */
+export function keptOf(
+  facts: HeaderFacts,
+): Pick<ReceivedFacts, 'fingerprint' | 'messageId'> & { readonly heading: Heading } {
   return { fingerprint: facts.fingerprint, messageId: masked(facts.messageId), heading: headingFrom(facts) }
 }
 

@@ -12,8 +12,9 @@
 //   verify/    server, ledger and destinations compared, message by message                             → verify/verify.ts
 //   status/    the state of everything, in one model for people and programs; what needs attention      → status/status.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them    → poll/poll.ts
-//              account/ (what one poll leaves for the next), idle/ (a poll with nothing to do), run/ (what
-//              accounts share), rests/ (which destinations are left alone, and until when), check/
+//              lane/ (transfer for many small messages at once), idle/ (a poll with nothing to do), account/
+//              (what one poll leaves for the next), run/ (what accounts share), rests/ (which destinations
+//              are left alone, and until when), check/
 //   setup/     how a configuration is made: finding a server, importing an older program's files        → setup/draft.ts
 //   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk,   → deliver/destination.ts
@@ -48,6 +49,8 @@
 //   job           a message to be fetched, with the deliveries that are due
 //   delivery      one message to one destination for one recipient; attempt: one try of it
 //   intent        the random number of an attempt, by which a later poll finds what a crash left behind
+//   lane          the quick road of many new, small messages to one Maildir; the usual road takes all others
+//   burst         their RETRs, and their answers cut whole; volley: their files, delivered together
 //   receipt       what a destination said when it accepted a message
 //   conclusion    what the answer of a destination means for the mail (deliver/answers/)
 //   rest          the time for which a destination is left alone: nothing is offered to it (poll/rests/)

@@ -10,7 +10,7 @@
 // one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops), address.ts, answers/
 // (what an answer means) and slots.ts (how many at once). disk/ has every call to the disk, and says what is synced when.
 import { escaped } from '../display.ts'
-import type { PopfetchError } from '../errors.ts'
+import type { DeliveryError, PopfetchError } from '../errors.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 import type { Right } from './right.ts'
 import type { TlsFacts } from '../pop3/network/tls-facts.ts'
@@ -112,6 +112,24 @@ export interface Probed {
 /** How long a trial may take where the destination has no `timeout`. */
 export const PROBE_MS = 60_000
 
+/** A destination as it takes small messages by the dozen: all their bytes are in memory, and all of them are safe at the same time. */
+export interface Volleys {
+  /** Resolves when there is space for so many messages. Rejects with DeliveryError. */
+  reserve(messages: number, bytes: number): Promise<void>
+  volley(): Volley
+}
+
+/** Small messages that are delivered together. */
+export interface Volley {
+  /** Takes one more, at once: `body` may change as soon as it returns. `receivedMs` is as in HeaderFacts. Never throws: `deliver` tells
+   *  what became of it. Call `Volleys.reserve` before. */
+  add(attempt: Attempt, body: Buffer, receivedMs: number | null): void
+  /** What became of each, in the order in which they were added; a receipt says the same as that of Destination.deliver, and so does an
+   *  error. `right` is looked at just before the first of them is visible (right.ts): when it is lost, none will be. Ends within the
+   *  limits of the destination. Call once. */
+  deliver(right: Right, signal: AbortSignal): Promise<readonly (Receipt | DeliveryError)[]>
+}
+
 export interface Destination extends AsyncDisposable {
   /** For people: "maildir ~/Mail". */
   readonly description: string
@@ -140,6 +158,10 @@ export interface Destination extends AsyncDisposable {
 
   /** How much may still be put there; null: it does not say. Asked after `ready`. Absent: this kind never says. */
   space?(signal: AbortSignal): Promise<Space | null>
+
+  /** Many small messages at once, which is cheaper than `deliver` for each; null: not now, or not there. Asked after `ready`. Absent:
+   *  this kind never takes them so. */
+  volleys?(): Volleys | null
 
   /** What became of an earlier attempt that was not settled; null: nothing is recorded for it. On return nothing is left of an
    *  attempt that was done by half. */

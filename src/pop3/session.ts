@@ -29,6 +29,7 @@ import { signInWith } from './sign-in/sign-in.ts'
 import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './wire/capabilities.ts'
 import { CollectedBody, headerBody } from './wire/collected-body.ts'
 import { command, type Command, type Verb } from './wire/command.ts'
+import type { Burst, BurstOwner } from './wire/burst.ts'
 import { type BodySink, ExchangeQueue, type Place } from './wire/exchange.ts'
 import type { Reply } from './wire/reply.ts'
 import { expiredToken, isBusy, refusedTls, replyError } from './wire/reply-error.ts'
@@ -273,6 +274,17 @@ export class Session implements AsyncDisposable {
    *  the message (P106), and the session goes on. Rejects when the session is botched; discard the bytes then. */
   retrieve(number: number, body: BodySink): Promise<Reply> {
     return this.#watched(this.#queue.run(command('RETR', number), 'message', body))
+  }
+
+  /** Many small messages at once, cut whole out of `memory` (wire/burst.ts). No other command until `endBurst`. Null: not on this server,
+   *  or not now. */
+  burst(owner: BurstOwner, memory: Buffer): Burst | null {
+    return this.#queue.burst(owner, memory)
+  }
+
+  /** Call it when all has come. Does nothing where it is over already. */
+  endBurst(): void {
+    this.#queue.endBurst()
   }
 
   /** Rejects with ExpiredToken, the session botched, when a refusal is about the token and not about the command (P077). */

@@ -16,6 +16,7 @@ import { Listing } from '../../src/pop3/listing/listing.ts'
 import { mechanismNamed, PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../../src/pop3/sign-in/mechanisms.ts'
 import { parseCapabilities } from '../../src/pop3/wire/capabilities.ts'
 import { parseReply } from '../../src/pop3/wire/reply.ts'
+import { cutterTarget } from './cutter.ts'
 import { fileTargets } from './files.ts'
 import { asBytes, safe, same, type Target } from './target.ts'
 import { gmailTarget } from './gmail.ts'
@@ -78,6 +79,7 @@ export const targets: readonly Target[] = [
     seeds: spoken,
     run: (input, random) => same(decoded([input]), decoded(random.pieces(input))),
   },
+  { ...cutterTarget, seeds: [...cutterTarget.seeds, ...spoken] },
   {
     name: 'reply',
     seeds: lines,

@@ -19,6 +19,7 @@ export function deadlyFileSystem(fatalCall: number): FileSystem {
   return new Proxy(fileSystems.offLoop, {
     get(target, property: keyof FileSystem) {
       if (property === 'names') return (folder: string) => target.names(folder)
+      if (property === 'atOnce') return target.atOnce
       return (...given: never[]) => {
         if (CHANGES.includes(property)) calls++
         const perform = target[property] as (...all: never[]) => unknown

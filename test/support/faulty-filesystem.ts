@@ -11,7 +11,7 @@ export const NFS = 0x6969
 /** Turns of the event loop within which a call follows the one before, if one does. */
 const QUIET_TURNS = 10
 
-export type Call = Exclude<keyof FileSystem, 'names'>
+export type Call = Exclude<keyof FileSystem, 'names' | 'atOnce'>
 
 export class FaultyFileSystems implements FileSystems {
   /** Counts from 1; 0: none fails. */
@@ -67,6 +67,7 @@ export class FaultyFileSystems implements FileSystems {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
         if (property === 'names') return (folder: string) => target.names(folder)
+        if (property === 'atOnce') return target.atOnce
         return (...given: never[]) => {
           const value = this.#call(property, target[property], given)
           if (value instanceof Promise) {

@@ -15,6 +15,8 @@ import { errnoOf } from '../../errors.ts'
 export type Awaitable<T> = T | Promise<T>
 
 export interface FileSystem {
+  /** Every call but fsync is made on return, on the event loop. */
+  readonly atOnce: boolean
   open(path: string, flags: number, mode?: number): Awaitable<number>
   /** Writes at the current position, perhaps less than asked; returns how much. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
@@ -66,6 +68,7 @@ const fsync = promisify(fs.fsync)
 const futimes = promisify(fs.futimes)
 
 export const offLoop: FileSystem = {
+  atOnce: false,
   open: promisify(fs.open),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, into) => (await read(fd, into, 0, into.length, null)).bytesRead,
@@ -88,6 +91,7 @@ export const offLoop: FileSystem = {
 }
 
 const onLoop: FileSystem = {
+  atOnce: true,
   open: fs.openSync,
   write: (fd, bytes, offset, length) => fs.writeSync(fd, bytes, offset, length, null),
   read: (fd, into) => fs.readSync(fd, into, 0, into.length, null),

@@ -38,20 +38,22 @@ export class Reserve {
   /** Looks that are under way: whoever asks meanwhile waits for the same one. */
   readonly #looks = new Map<string, Promise<Room>>()
 
-  /** Resolves when `sizeBytes` more may be written below `directory`. Rejects with NoRoom, or with what statfs says. */
-  async take(fileSystem: FileSystem, directory: string, sizeBytes: number): Promise<void> {
-    const bytes = Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES
+  /** Resolves when `sizeBytes` more may be written below `directory`, as one file or as so many. Rejects with NoRoom, or with what
+   *  statfs says. */
+  async take(fileSystem: FileSystem, directory: string, sizeBytes: number, files = 1): Promise<void> {
+    // Of several files each begins a block.
+    const bytes = (Math.ceil(sizeBytes / BLOCK_BYTES) + files - 1) * BLOCK_BYTES
     const known = this.#rooms.get(directory)
     const room =
-      known !== undefined && bytes <= known.trustedBytes && known.spareFiles >= 1
+      known !== undefined && bytes <= known.trustedBytes && known.spareFiles >= files
         ? known
         : await this.#look(fileSystem, directory)
-    if (bytes > room.spareBytes || room.spareFiles < 1) {
+    if (bytes > room.spareBytes || room.spareFiles < files) {
       this.#rooms.delete(directory)
       throw new NoRoom(room.text)
     }
     room.spareBytes -= bytes
-    room.spareFiles -= 1
+    room.spareFiles -= files
     room.trustedBytes -= bytes
   }
 

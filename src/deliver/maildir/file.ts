@@ -26,9 +26,9 @@ export interface OpenMaildir {
 /** `waiting`: nothing is written. `linking`: it may be visible. `visible`: it is visible, but not yet durable. */
 type Stage = 'waiting' | 'written' | 'linking' | 'visible' | 'over'
 
-const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+export const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 /** Whatever the umask allows (D009). The Maildir's own mode is set once the content is complete. */
-const PRIVATE = 0o600
+export const PRIVATE = 0o600
 
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
@@ -198,13 +198,24 @@ export class MaildirFile {
     reason: unknown,
     facts: { readonly verdict?: 'temporary' | 'unknown'; readonly scope?: 'message' | 'destination' } = {},
   ): DeliveryError {
-    const errno = errnoOf(reason)
-    // A name that is taken, or a file that somebody removed from tmp/ (D021), says nothing about the next message.
-    const own = errno === 'EEXIST' || (errno === 'ENOENT' && this.#target !== '')
-    const scope = facts.scope ?? (own ? 'message' : 'destination')
-    return diskError(`${this.#maildir.description}: cannot deliver a message`, reason, {
-      scope,
-      verdict: facts.verdict ?? 'temporary',
-    })
+    return fileError(this.#maildir, reason, { ...facts, isNamed: this.#target !== '' })
   }
+}
+
+/** Why a file was not delivered. `isNamed`: it was written, and had its name for new/. */
+export function fileError(
+  { description }: OpenMaildir,
+  reason: unknown,
+  facts: {
+    readonly verdict?: 'temporary' | 'unknown'
+    readonly scope?: 'message' | 'destination'
+    readonly isNamed: boolean
+  },
+): DeliveryError {
+  const errno = errnoOf(reason)
+  // A name that is taken, or a file that somebody removed from tmp/ (D021), says nothing about the next message.
+  const own = errno === 'EEXIST' || (errno === 'ENOENT' && facts.isNamed)
+  const scope = facts.scope ?? (own ? 'message' : 'destination')
+  const verdict = facts.verdict ?? 'temporary'
+  return diskError(`${description}: cannot deliver a message`, reason, { scope, verdict })
 }

@@ -23,6 +23,7 @@ import {
   type Space,
   type SpoolPlace,
   type Standing,
+  type Volleys,
 } from '../destination.ts'
 import { BodyFile, fill } from '../disk/body-file.ts'
 import { diskError } from '../disk/disk-error.ts'
@@ -38,6 +39,7 @@ import { items } from './items.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
 import { parcelOf, type ParcelRules } from './parcel.ts'
 import { readBack, reread } from './read-back.ts'
+import { MaildirVolley } from './volley.ts'
 
 export interface MaildirConfig {
   /** Absolute. */
@@ -191,6 +193,22 @@ class Maildir implements ShowingDestination {
     const slices = items(this.#fileSystems.offLoop, maildir.folders, where)
     const next = () => this.#within(slices.next(), signal, 'cannot be looked through')
     for (let slice = await next(); slice.done !== true; slice = await next()) yield slice.value
+  }
+
+  volleys(): Volleys | null {
+    const { maildir } = this.#opened ?? { maildir: null }
+    if (maildir?.fileSystem.atOnce !== true) return null
+    return {
+      reserve: async (messages, bytes) => {
+        const { tmp } = maildir.folders
+        try {
+          await this.#context.reserve.take(maildir.fileSystem, tmp, bytes, messages)
+        } catch (error) {
+          throw diskError(`${this.description}: cannot deliver a message`, error)
+        }
+      },
+      volley: () => new MaildirVolley(maildir, this.#rules, this.#limitMs),
+    }
   }
 
   async space(signal: AbortSignal): Promise<Space> {

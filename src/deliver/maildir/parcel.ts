@@ -40,7 +40,11 @@ export function parcelOf(rules: ParcelRules, attempt: Attempt, message: Message,
 }
 
 function dateMs(rules: ParcelRules, { header }: Message): number | null {
+  return rules.date === 'now' ? null : believable(rules, receivedDateMs(header))
+}
+
+/** The file's date, where its header says that it was received then. */
+export function believable(rules: ParcelRules, receivedMs: number | null): number | null {
   if (rules.date === 'now') return null
-  const receivedMs = receivedDateMs(header)
   return receivedMs !== null && receivedMs >= EARLIEST_MS && receivedMs <= rules.nowMs() + DAY_MS ? receivedMs : null
 }

@@ -5,6 +5,7 @@
  *  is delivered. A large one goes to a file, and counts as the memory it may take (spool.ts). The announced size is only a
  *  guess: what comes beyond it is taken from the budget too, or the account stops reading. */
 export class MemoryBudget {
+  readonly #totalBytes: number
   #freeBytes: number
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = []
   /** Messages that are larger than announced and wait for room, in the order of asking. */
@@ -13,7 +14,15 @@ export class MemoryBudget {
   #overdrawn: object | null = null
 
   constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes
     this.#freeBytes = totalBytes
+  }
+
+  /** Sets `bytes` aside at once, to be given back, as long as half of all stays free for others. False: it would not. */
+  lend(bytes: number): boolean {
+    if (this.#growing.size > 0 || this.#freeBytes - bytes < this.#totalBytes / 2) return false
+    this.#freeBytes -= bytes
+    return true
   }
 
   /** Resolves when `bytes` were set aside for the caller, in the order of asking. */
@@ -106,6 +115,16 @@ export class Window {
     this.#messages++
     const bytes = Math.min(announcedBytes ?? GUESS_BYTES, MOST_BYTES)
     await this.#budget.take(bytes)
+    return this.#share(bytes)
+  }
+
+  /** For a message that was asked for already: it takes its memory as it comes, and reading stops while there is none. */
+  enterAtOnce(): Share {
+    this.#messages++
+    return this.#share(0)
+  }
+
+  #share(bytes: number): Share {
     return new Share(this.#budget, bytes, () => {
       this.#messages--
       this.#room?.()

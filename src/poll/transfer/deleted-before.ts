@@ -37,6 +37,11 @@ export class DeletedBefore {
     return new DeletedBefore(deleted)
   }
 
+  /** No message can be one of them. */
+  get isEmpty(): boolean {
+    return this.#byDigest.size === 0
+  }
+
   /** Is it one of the deleted messages? Then it is recorded as that message, which is returned; null: it is not. Rejects when
    *  the ledger cannot be written. */
   async recognise(fetch: PlannedFetch, { digest }: Message, visit: Visit): Promise<PlannedFetch | null> {

@@ -73,13 +73,19 @@ export async function compareCopies(
 }
 
 /** True: every destination has the message, and the ledger says so durably. What was received is only recorded when it is
- *  proven (compareCopies). Rejects when the ledger cannot be written. */
-export async function handOver(job: Job, message: Message, visit: Visit, isProven = true): Promise<boolean> {
+ *  proven (compareCopies). `tried`: it was tried already, and this is what came of it. Rejects when the ledger cannot be written. */
+export async function handOver(
+  job: Job,
+  message: Message,
+  visit: Visit,
+  isProven = true,
+  tried: DeliveryError | null = null,
+): Promise<boolean> {
   const { tally, lease, run } = visit
   const heading = headingOf(message.header)
   const facts: ReceivedFacts = { ...receivedFacts(message), heading }
   const received = isProven ? facts : null
-  const results = await everyResult(job.due.map((due) => handOne(job, due, message, received, visit)))
+  const results = await everyResult(job.due.map((due) => handOne(job, due, message, received, visit, tried)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
   visit.destinations.ended(job.sizeBytes)
   const isDue = isDueMessage(job)
@@ -162,9 +168,10 @@ async function handOne(
   message: Message,
   received: ReceivedFacts | null,
   visit: Visit,
+  tried: DeliveryError | null,
 ): Promise<Result> {
   const { lease, run, tally } = visit
-  const result = await attempt(job, due, message, visit)
+  const result = await attempt(job, due, message, visit, tried)
   const { outcome, kept } = result
   const { recipient, target, before } = due
   await run.ledger.settle(lease, {
@@ -205,6 +212,7 @@ async function attempt(
   due: Due,
   message: Message,
   { account, run, destinations, envelopeRefusals, tally, lease, history }: Visit,
+  triedBefore: DeliveryError | null,
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
@@ -237,6 +245,7 @@ async function attempt(
   }
   const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations)
   try {
+    if (triedBefore !== null) throw triedBefore
     const receipt = await target.destination.deliver(
       { intent, origin: message.origin, recipient, handingOver, right: lease, ...(chain === null ? {} : { chain }) },
       message,

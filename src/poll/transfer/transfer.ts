@@ -4,12 +4,12 @@
 import { MessageTooLarge, type Spool } from '../../deliver/spool.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
-import { DoubtfulAnswers } from '../../pop3/recoverable.ts'
 import type { Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken, isBusy, replyError } from '../../pop3/wire/reply-error.ts'
-import type { SizeVerdict } from '../account/sizes.ts'
 import { hold } from '../hold.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import { takeLane, type UsualRoad } from '../lane/lane.ts'
+import { stretchesOf } from '../lane/road.ts'
+import { isDueMessage, type PlannedFetch } from '../plan/plan.ts'
 import { isProbe, type Job, type Jobs, keptBack } from '../route/due.ts'
 import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
@@ -18,6 +18,7 @@ import { Attempts, inBatches } from './attempts.ts'
 import { introduce, isStranger, MOST_INTRODUCED } from './introduction.ts'
 import { compareCopies, endsTransfer, fixDestinations, handOver } from './hand-over.ts'
 import type { DeletedBefore } from './deleted-before.ts'
+import { Judge, type Judgement } from './judge.ts'
 import { mostUnderWay, receiver, spoolFor } from './reception.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
@@ -57,17 +58,6 @@ const CUTS: ReadonlySet<string> = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_PO
 /** This many refusals in a row that say "not now" are the server's, and no message's: it is asked for no more (P172). */
 const LIMIT_REFUSALS = 3
 
-interface Judgement {
-  readonly verdict: SizeVerdict
-  /** A short message came before it, so it may be forged: only a later session deletes it, after a look at its header
-   *  (P113). */
-  readonly behindShort: boolean
-  /** Others were asked for at the same time: then the session was ended, and nothing of it is delivered. */
-  readonly doubtful: boolean
-  /** Its size is exactly as announced. */
-  readonly exact: boolean
-}
-
 class Transfer {
   readonly #jobs: Jobs
   readonly #deletedBefore: DeletedBefore
@@ -79,13 +69,7 @@ class Transfer {
   #undelivered = false
   /** Given to destinations: these may have them. */
   readonly #offered = new WeakSet<Job>()
-  /** Asked for, and not yet answered to the end. */
-  #asked = 0
-  #shortCame = false
-  /** A message came that is not exactly as long as announced: what is behind it may be another's (P113, P148). */
-  #inexactCame = false
-  /** A message came that is exactly as long as announced: the server's sizes are worth something (P164). */
-  #exactCame = false
+  readonly #judge: Judge
   #refusedInRow = 0
   readonly #refused: Job[] = []
   #limit: PopfetchError | null = null
@@ -95,6 +79,7 @@ class Transfer {
     this.#deletedBefore = deletedBefore
     this.#visit = visit
     this.#window = new Window(visit.run.budget)
+    this.#judge = new Judge(visit)
     this.#attempts = new Attempts(visit.lease, visit.run.ledger, () => this.#stopped)
   }
 
@@ -121,7 +106,30 @@ class Transfer {
 
   /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
   async run(): Promise<void> {
-    const { fetches, job } = this.#jobs
+    let isUsual = false
+    for (const { fetches, lane } of stretchesOf(this.#jobs, !this.#deletedBefore.isEmpty, this.#visit)) {
+      if (this.#stopped) break
+      let left = fetches
+      if (lane !== null && !isUsual) {
+        await this.#allEnded()
+        const { begun, rest } = await takeLane(fetches, lane, this.#visit, this.#usualRoad)
+        for (const job of begun) await this.#start(job)
+        left = rest
+        isUsual = begun.length + rest.length > 0
+      }
+      await this.#usual(left)
+    }
+    await this.#allEnded()
+    await this.#introduceRefused()
+    await this.#blame()
+    const { session, tally } = this.#visit
+    if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
+    else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
+      tally.fail(session.botched)
+  }
+
+  async #usual(fetches: readonly PlannedFetch[]): Promise<void> {
+    const { job } = this.#jobs
     const batches = inBatches(fetches)
     let next = (batches[0] ?? []).map(job)
     let beginning = this.#attempts.begin(next)
@@ -144,13 +152,6 @@ class Transfer {
         break
       }
     }
-    await this.#allEnded()
-    await this.#introduceRefused()
-    await this.#blame()
-    const { session, tally } = this.#visit
-    if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
-    else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
-      tally.fail(session.botched)
   }
 
   get #stopped(): boolean {
@@ -209,13 +210,53 @@ class Transfer {
     }
     const room = this.#visit.destinations.reserve(job.due)
     const share = await this.#window.enter(job.sizeBytes, mostUnderWay(job))
+    this.#begin(job, share, room)
+    if (isAlone) await this.#allEnded()
+  }
+
+  #begin(job: Job, share: Share, room: Disposable | null): void {
     const work = this.#one(job, share).finally(() => {
       share.leave()
-      room[Symbol.dispose]()
+      room?.[Symbol.dispose]()
       this.#underWay.delete(work)
     })
     this.#underWay.add(work)
-    if (isAlone) await this.#allEnded()
+  }
+
+  /** For the lane (lane/lane.ts). */
+  get #usualRoad(): UsualRoad {
+    const stopped = (): boolean => this.#stopped
+    return {
+      attempts: this.#attempts,
+      get stopped() {
+        return stopped()
+      },
+      cameExact: () => {
+        this.#judge.cameExact()
+        this.#refusedInRow = 0
+      },
+      goOn: (job) => this.#begin(job, this.#window.enterAtOnce(), null),
+      delivered: (fetch) => {
+        const { destinations, suspects, tally } = this.#visit
+        suspects.came(fetch)
+        destinations.ended(fetch.sizeBytes)
+        tally.deliver(fetch, isDueMessage(fetch))
+        this.#done.push(fetch)
+      },
+      notDelivered: async (job, message, error) => {
+        this.#offered.add(job)
+        try {
+          this.#visit.suspects.came(job)
+          if (!(await handOver(job, message, this.#visit, true, error))) this.#undelivered = true
+        } catch (thrown) {
+          await this.#failed(job, thrown, message.sizeBytes)
+        }
+      },
+      notRecorded: (job, error) => {
+        this.#offered.add(job)
+        return this.#failed(job, error, 0)
+      },
+    }
   }
 
   async #one(job: Job, share: Share): Promise<void> {
@@ -232,52 +273,20 @@ class Transfer {
     this.#visit.tally.progress()
   }
 
-  /** Judges the message in the same turn in which its answer arrives. What the same packet answered further on still counts as
-   *  asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server refused. */
+  /** `judgement` null: the server refused. */
   async #retrieve(
     job: Job,
     spool: Spool,
     share: Share,
   ): Promise<{ readonly reply: Reply; readonly judgement: Judgement | null }> {
-    const { session, history } = this.#visit
-    const isBehind = this.#asked++ > 0
+    const isBehind = this.#judge.ask()
     let reply: Reply
     try {
-      reply = await session.retrieve(job.number, receiver(spool, share, this.#visit))
+      reply = await this.#visit.session.retrieve(job.number, receiver(spool, share, this.#visit))
     } finally {
-      this.#asked--
+      this.#judge.answered()
     }
-    const exact = spool.receivedBytes === job.sizeBytes
-    this.#inexactCame ||= reply.status === 'ok' && !exact
-    if (session.botched !== null) {
-      // In one packet with unsolicited data, or behind a doubtful message: it may be forged. Its size tells,
-      // as long as every size did (P171).
-      const isWhole = reply.status === 'ok' && !this.#inexactCame && session.botched.code === 'ERR_POP3_PROTOCOL'
-      if (!isWhole) throw session.botched
-      return { reply, judgement: { verdict: 'agrees', behindShort: true, doubtful: false, exact } }
-    }
-    if (reply.status !== 'ok') return { reply, judgement: null }
-    const together = session.pipelining && (isBehind || this.#asked > 0)
-    this.#exactCame ||= reply.status === 'ok' && exact
-    if (together && !exact && job.sizeBytes !== null && history.sizes.exact && this.#exactCame) {
-      // Two answers may be mixed in it (P164). Alone it will show whether the server's sizes are ever exact.
-      session.abandon(new DoubtfulAnswers(`${spool.receivedBytes} bytes long, but announced as ${job.sizeBytes}`))
-      return { reply, judgement: { verdict: 'short', behindShort: true, doubtful: true, exact } }
-    }
-    const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
-    const behindShort = this.#shortCame
-    this.#shortCame ||= verdict === 'short'
-    const doubtful = verdict === 'short' && this.#asked > 0 && session.pipelining
-    if (doubtful) session.abandon(new DoubtfulAnswers(shortReason(job, spool.receivedBytes)))
-    return { reply, judgement: { verdict, behindShort, doubtful, exact } }
-  }
-
-  /** Sizes that are no more than hints do not tell whether two answers are mixed: the next answer does (P164). */
-  async #inStep({ exact }: Judgement): Promise<void> {
-    const { session } = this.#visit
-    if (exact || !session.pipelining || this.#asked === 0) return
-    await session.nextAnswer()
-    if (session.botched?.code === 'ERR_POP3_PROTOCOL') throw session.botched
+    return { reply, judgement: this.#judge.judge(job, reply, spool.receivedBytes, isBehind) }
   }
 
   async #received(job: Job, spool: Spool, share: Share, judgement: Judgement): Promise<void> {
@@ -287,7 +296,7 @@ class Transfer {
       await this.#attempts.abandon([job], isShort ? shortReason(job, spool.receivedBytes) : null)
       return
     }
-    await this.#inStep(judgement)
+    await this.#judge.inStep(judgement)
     suspects.came(job)
     this.#refusedInRow = 0
     if ((job.known?.harm ?? null) !== null) await this.#attempts.record(() => run.ledger.noteHarm(lease, [job], null))

@@ -39,6 +39,11 @@ export class Decoder {
     this.#sink = sink
   }
 
+  /** Is nothing begun, on a server whose lines end in CRLF? */
+  get isBetweenCrlfLines(): boolean {
+    return !this.#inBody && this.#lineBytes === 0 && this.#lineEnds === 'crlf'
+  }
+
   /** Takes the next bytes. Throws ERR_POP3_PROTOCOL (and whatever the sink throws); then the session is over. */
   feed(chunk: Buffer): void {
     let at = 0

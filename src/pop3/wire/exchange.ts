@@ -5,11 +5,12 @@
 import { displayBytes } from '../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { AnswerClock, type ClockKind } from './answer-clock.ts'
-import type { Command } from './command.ts'
+import { Burst, type BurstOwner } from './burst.ts'
+import { command as commandOf, type Command } from './command.ts'
 import type { Connection, ConnectionSink } from '../network/connection.ts'
 import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
+import { closedByServer, GREETING, strayChallenge, tooLate, unaskedBytes } from './out-of-step.ts'
 import { parseReply, type Reply } from './reply.ts'
-import { farewell } from './reply-error.ts'
 
 /** Takes the bytes of a multi-line answer. When it returns a promise, reading stops until that resolves. An error thrown or
  *  rejected ends the session, because the rest of the answer can neither be used nor be skipped. */
@@ -26,6 +27,8 @@ export interface Place extends Pick<Command, 'verb' | 'number'> {
   /** Was no other command under way? */
   readonly alone: boolean
 }
+
+const NO_BYTES = Buffer.alloc(0)
 
 interface Exchange {
   /** Null for the greeting and for lines of a SASL exchange. */
@@ -60,6 +63,11 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   readonly #clock: AnswerClock
   #pauses = 0
   #begun: PromiseWithResolvers<void> | null = null
+  /** Has the line for itself while it lasts. */
+  #burst: Burst | null = null
+  /** The messages of one that is over: they are on the wire, and are asked for again without being sent. */
+  #onWire: readonly number[] = []
+  #onWireTogether = 0
 
   constructor(connection: Connection, timeoutMs: number, trace: ((direction: 'C' | 'S', text: string) => void) | null) {
     this.#connection = connection
@@ -75,7 +83,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return this.#place
   }
   get idle(): boolean {
-    return this.#outstanding.length === 0 && this.#next === this.#waiting.length
+    return this.#burst === null && this.#outstanding.length === 0 && this.#next === this.#waiting.length
   }
 
   /** Resolves when the next answer that is due has begun, when none is due, or when the queue is botched. */
@@ -111,9 +119,72 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   #enqueue(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null): Promise<Reply> {
     if (this.#botched !== null) return Promise.reject(this.#botched)
     const { exchange, promise } = this.#exchange(command, bytes, clock, body)
+    if (this.#isOnWire(command)) {
+      this.#onWire = this.#onWire.slice(1)
+      exchange.together = this.#onWireTogether-- > 0
+      this.#outstanding.push(exchange)
+      this.#outstandingBytes += bytes.length
+      return promise
+    }
     this.#waiting.push(exchange)
     this.#pumpSoon()
     return promise
+  }
+
+  #isOnWire(command: Command | null): boolean {
+    return command?.verb === 'RETR' && command.number !== null && command.number === this.#onWire[0]
+  }
+
+  /** Many small messages at once (burst.ts), which have the line for themselves until `endBurst`, or until one is not plain. Null: not on
+   *  this server, or not now. */
+  burst(owner: BurstOwner, memory: Buffer): Burst | null {
+    if (!this.pipelining || !this.idle || this.#botched !== null || this.#trace !== null) return null
+    if (!this.#decoder.isBetweenCrlfLines) return null
+    this.#burst = new Burst(
+      owner,
+      {
+        mostBytes: OUTSTANDING_BYTES_LIMIT,
+        send: (commands) => this.#connection.write(Buffer.from(commands, 'latin1')),
+        heard: (bytes, ended, more) => {
+          if (ended) this.#clock.start(more ? 'message' : null)
+          this.#clock.progress(bytes)
+        },
+        dissolve: () => this.#dissolve(),
+      },
+      memory,
+    )
+    return this.#burst
+  }
+
+  /** Other commands may follow. Call it when all has come; does nothing where it is over already. */
+  endBurst(): void {
+    this.#dissolve()
+  }
+
+  /** What is on the wire goes on as ordinary commands, from the first byte of the first answer that was not given out. */
+  #dissolve(): void {
+    const burst = this.#burst
+    if (burst === null) return
+    this.#burst = null
+    const { last } = burst
+    if (last !== null) {
+      const { exchange, promise } = this.#exchange(commandOf('RETR', last.number), NO_BYTES, 'message', null)
+      promise.catch(() => {})
+      exchange.together = last.together
+      this.#answered = exchange
+    }
+    const { onWire, together, rest } = burst.end()
+    this.#onWire = onWire
+    this.#onWireTogether = together
+    if (onWire.length > 0) burst.giveBack()
+    if (this.#onWire.length > 0) {
+      const text = 'messages on the wire that nobody waits for'
+      this.#onWire = []
+      return this.botch(new PopfetchError('ERR_BUG', text, { scope: 'account', retry: 'later' }))
+    }
+    this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    if (this.#waiting.length > this.#next) this.#pumpSoon()
+    if (rest.length > 0) this.#decode(rest)
   }
 
   /** Sends later in this turn of the event loop, so that commands queued together are written together. While the server is busy
@@ -143,7 +214,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   readonly #pump = (): void => {
     this.#pumpDue = false
-    if (this.#botched !== null) return
+    if (this.#botched !== null || this.#burst !== null) return
     const wasIdle = this.#outstanding.length === 0
     const burst: Buffer[] = []
     for (let exchange = this.#waiting[this.#next]; exchange !== undefined; exchange = this.#waiting[this.#next]) {
@@ -229,6 +300,15 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   data(chunk: Buffer): void {
     this.#clock.progress(0)
     try {
+      if (this.#burst?.take(chunk) === true) return
+    } catch (error) {
+      return this.botch(asPopfetchError(error))
+    }
+    this.#decode(chunk)
+  }
+
+  #decode(chunk: Buffer): void {
+    try {
       this.#decoder.feed(chunk)
     } catch (error) {
       if (error instanceof UnaskedBytesError) this.botch(unaskedBytes(error), this.#answered)
@@ -237,6 +317,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   }
 
   closed(error: PopfetchError | null): void {
+    this.#dissolve()
     const head = this.#outstanding[0]
     this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), this.#suspect)
   }
@@ -260,10 +341,11 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `blamed`: the
    *  command to blame; else it is the one whose answer is due. */
-  botch(error: PopfetchError, blamed: Exchange | null = this.#outstanding[0] ?? null): void {
+  botch(error: PopfetchError, blamed?: Exchange | null): void {
+    this.#dissolve()
     if (this.#botched !== null) return
     this.#botched = error
-    const { command = null, together = false } = blamed ?? {}
+    const { command = null, together = false } = (blamed === undefined ? this.#outstanding[0] : blamed) ?? {}
     this.#place = command === null ? null : { verb: command.verb, number: command.number, alone: !together }
     this.#answerBegun()
     this.close()
@@ -297,6 +379,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   }
 
   #late(waitedMs: number): void {
+    this.#dissolve()
     const head = this.#outstanding[0]
     if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes), this.#suspect)
   }
@@ -304,47 +387,4 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
 function nameOf(exchange: Exchange): string {
   return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : GREETING)
-}
-
-const GREETING = 'the greeting'
-
-/** `+ …` is legal only during a SASL exchange. */
-function strayChallenge(line: Buffer, asked: string): PopfetchError {
-  return new PopfetchError(
-    'ERR_POP3_PROTOCOL',
-    `"${displayBytes(line, 80)}" is not an answer to ${asked}: stopping here`,
-    {
-      scope: 'account',
-      retry: 'later',
-    },
-  )
-}
-
-/** A farewell (P146); anything else is an attack or answers out of step (P027, P126). */
-function unaskedBytes({ bytes }: UnaskedBytesError): PopfetchError {
-  if (/^-ERR(?:[ \t\r\n]|$)/i.test(bytes.toString('latin1'))) return farewell(parseReply(bytes))
-  const text = `the server sent unsolicited data: "${displayBytes(bytes)}": stopping here`
-  return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
-}
-
-/** `asked` null: no answer was expected. */
-function closedByServer(asked: string | null): PopfetchError {
-  const where = asked === null ? '' : ` in the middle of ${asked}`
-  return new PopfetchError('ERR_CONNECT', `the server closed the connection${where}: it may be busy, try again later`, {
-    scope: 'account',
-    retry: 'soon',
-  })
-}
-
-function tooLate(asked: string, waitedMs: number, bodyBytes: number): PopfetchError {
-  const waited = waitedMs < 1000 ? `${Math.round(waitedMs)} ms` : `${Math.round(waitedMs / 1000)} s`
-  const came = bodyBytes > 0 ? `, ${bodyBytes} bytes came` : ''
-  const text =
-    asked === GREETING
-      ? `the server sent no complete greeting within ${waited}`
-      : `no complete answer to ${asked} in time (waited ${waited}${came})`
-  return new PopfetchError('ERR_TIMEOUT', `${text}: the server is slow or hangs, try again later`, {
-    scope: 'account',
-    retry: 'soon',
-  })
 }

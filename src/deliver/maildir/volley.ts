@@ -1,0 +1,214 @@
+// Small messages that go into a Maildir together, as columns: no object, promise or closure a message. The steps and their order are
+// those of file.ts and batch.ts: written in tmp/, synced, linked into new/, with one sync of new/ for all before any of them counts.
+// Where a step fails for a file, what was done for it is taken back, and the others go on. The one rule: nothing is linked before its
+// file is synced and closed, and nothing counts before new/ is synced (D002, D003).
+import { type DeliveryError, errnoOf } from '../../errors.ts'
+import { type Attempt, type Receipt, receiptOf, type Volley } from '../destination.ts'
+import { writePieces } from '../disk/body.ts'
+import { type Awaitable, type FileSystem, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
+import { within } from '../disk/time-limit.ts'
+import type { Right } from '../right.ts'
+import { CREATE, fileError, type OpenMaildir, PRIVATE } from './file.ts'
+import { publish } from './link.ts'
+import { fileName, sizedName } from './name.ts'
+import { believable, type ParcelRules } from './parcel.ts'
+
+/** No descriptor: it was closed, or never open. */
+const NONE = -1
+
+export class MaildirVolley implements Volley {
+  readonly #maildir: OpenMaildir
+  readonly #rules: ParcelRules
+  readonly #limitMs: number
+  readonly #fds: number[] = []
+  readonly #tmps: string[] = []
+  readonly #targets: string[] = []
+  /** Why it is not delivered; null: nothing has failed. */
+  readonly #errors: (DeliveryError | null)[] = []
+  /** Some of them may be visible. */
+  #isLinking = false
+  /** Nobody waits any more: what is not visible yet never will be. */
+  #isGivenUp = false
+
+  /** `maildir.fileSystem` makes its calls at once. */
+  constructor(maildir: OpenMaildir, rules: ParcelRules, limitMs: number) {
+    this.#maildir = maildir
+    this.#rules = rules
+    this.#limitMs = limitMs
+  }
+
+  add(attempt: Attempt, body: Buffer, receivedMs: number | null): void {
+    const { fileSystem, folders, mode, lineEndings } = this.#maildir
+    const name = fileName(attempt, this.#rules.host, this.#rules.nowMs())
+    const tmp = `${folders.tmp}/${name}`
+    const at = this.#fds.push(NONE) - 1
+    this.#tmps.push(tmp)
+    this.#targets.push('')
+    this.#errors.push(null)
+    try {
+      const fd = made(fileSystem.open(tmp, CREATE, PRIVATE))
+      this.#fds[at] = fd
+      const bytes = made(writePieces(fileSystem, fd, { prefix: this.#rules.prefix(attempt), body }, lineEndings))
+      if (mode !== PRIVATE) made(fileSystem.fchmod(fd, mode))
+      const dateMs = believable(this.#rules, receivedMs)
+      if (dateMs !== null) made(fileSystem.futimes(fd, dateMs, dateMs))
+      this.#targets[at] = `${folders.new}/${sizedName(name, bytes)}`
+    } catch (error) {
+      this.#fail(at, error)
+    }
+  }
+
+  async deliver(right: Right, signal: AbortSignal): Promise<readonly (Receipt | DeliveryError)[]> {
+    try {
+      await within(this.#deliver(right), this.#limitMs, signal)
+    } catch (error) {
+      this.#isGivenUp = true
+      const scope = signal.aborted ? 'message' : 'destination'
+      const verdict = this.#isLinking ? 'unknown' : 'temporary'
+      for (const at of this.#fds.keys())
+        this.#errors[at] ??= fileError(this.#maildir, error, { verdict, scope, isNamed: false })
+    }
+    return this.#targets.map((target, at) => this.#errors[at] ?? receiptOf(target))
+  }
+
+  async #deliver(right: Right): Promise<void> {
+    const { fileSystem, folders } = this.#maildir
+    await this.#sync()
+    // The last moment: all of them are in tmp/ now, where whoever took over removes them.
+    try {
+      if (!this.#isGivenUp) right.requireHeld()
+    } catch (error) {
+      for (const at of this.#fds.keys()) this.#fail(at, error, 'message')
+    }
+    this.#isLinking = true
+    for (const at of this.#fds.keys()) {
+      if (this.#isGivenUp) this.#takeBack(at)
+      else if (this.#errors[at] === null && !this.#publish(at)) await this.#publishAfterAll(at)
+    }
+    if (this.#errors.every((error) => error !== null)) return
+    try {
+      await syncDirectory(fileSystem, folders.new)
+    } catch (error) {
+      for (const at of this.#fds.keys()) if (this.#errors[at] === null) this.#withdraw(at, error)
+    }
+  }
+
+  /** All at the same time, and no longer than the slowest. */
+  async #sync(): Promise<void> {
+    const { fileSystem } = this.#maildir
+    const underWay: Promise<void>[] = []
+    for (const [at, fd] of this.#fds.entries()) {
+      if (fd === NONE) continue
+      try {
+        const syncing = fileSystem.fsync(fd)
+        if (syncing instanceof Promise) underWay.push(syncing.catch((error: unknown) => this.#fail(at, error)))
+      } catch (error) {
+        this.#fail(at, error)
+      }
+    }
+    if (underWay.length > 0) await Promise.all(underWay)
+  }
+
+  /** False: it could not be linked, or so it seems. */
+  #publish(at: number): boolean {
+    const { fileSystem } = this.#maildir
+    const tmp = this.#tmps[at] ?? ''
+    try {
+      // Checked: quotas report some errors only now (D002).
+      this.#close(at)
+    } catch (error) {
+      this.#fail(at, error)
+      return true
+    }
+    try {
+      made(fileSystem.link(tmp, this.#targets[at] ?? ''))
+    } catch {
+      return false
+    }
+    try {
+      made(fileSystem.unlink(tmp))
+    } catch {
+      // It is delivered, and a later sweep removes the second name.
+    }
+    return true
+  }
+
+  /** A file system without links, or one that reports an error for a link that it made. */
+  async #publishAfterAll(at: number): Promise<void> {
+    const { fileSystem } = this.#maildir
+    const target = this.#targets[at] ?? ''
+    try {
+      await publish(fileSystem, this.#tmps[at] ?? '', target)
+    } catch (error) {
+      const isThere = await mayBeThere(fileSystem, target)
+      this.#fail(at, error, undefined, isThere && errnoOf(error) !== 'EEXIST' ? 'unknown' : 'temporary')
+    }
+  }
+
+  /** new/ could not be made durable. */
+  #withdraw(at: number, reason: unknown): void {
+    const { fileSystem } = this.#maildir
+    let verdict: 'temporary' | 'unknown' = 'temporary'
+    try {
+      made(fileSystem.unlink(this.#targets[at] ?? ''))
+    } catch {
+      // A reader has moved it, or it cannot be removed: it may be kept, or lost in a power cut.
+      verdict = 'unknown'
+    }
+    this.#errors[at] ??= fileError(this.#maildir, reason, { verdict, isNamed: true })
+  }
+
+  #fail(
+    at: number,
+    reason: unknown,
+    scope?: 'message' | 'destination',
+    verdict: 'temporary' | 'unknown' = 'temporary',
+  ): void {
+    const isNamed = this.#targets[at] !== ''
+    this.#errors[at] ??= fileError(this.#maildir, reason, {
+      verdict,
+      isNamed,
+      ...(scope === undefined ? {} : { scope }),
+    })
+    this.#takeBack(at)
+  }
+
+  /** Leaves nothing in tmp/. */
+  #takeBack(at: number): void {
+    const isOpen = this.#fds[at] !== NONE
+    try {
+      this.#close(at)
+    } catch {
+      // The first error is the one to report.
+    }
+    try {
+      // A name that was never ours may be another's.
+      if (isOpen || this.#targets[at] !== '') made(this.#maildir.fileSystem.unlink(this.#tmps[at] ?? ''))
+    } catch {
+      // A later sweep removes it.
+    }
+  }
+
+  #close(at: number): void {
+    const fd = this.#fds[at] ?? NONE
+    this.#fds[at] = NONE
+    if (fd !== NONE) made(this.#maildir.fileSystem.close(fd))
+  }
+}
+
+async function mayBeThere(fileSystem: FileSystem, target: string): Promise<boolean> {
+  try {
+    return (await lstatOrNull(fileSystem, target)) !== null
+  } catch {
+    return true
+  }
+}
+
+/** What a call gave that was made at once. */
+function made<T>(value: Awaitable<T>): T {
+  if (value instanceof Promise) {
+    value.catch(() => {})
+    throw new TypeError('a call that is made later, where all are made at once')
+  }
+  return value
+}

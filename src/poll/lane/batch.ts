@@ -1,0 +1,68 @@
+// Messages of the lane that are delivered together: one piece of memory in which their bytes lie as they were received, the volley that
+// has their files, and what is remembered of each. Columns, not objects: row i of each belongs to one message.
+import type { Volley, Volleys } from '../../deliver/destination.ts'
+import { headerFacts, sha256, splitHeader } from '../../header.ts'
+import { keptOf } from '../../heading.ts'
+import type { Message, Origin, ReceivedFacts } from '../../message.ts'
+
+/** The largest message that the lane takes: larger ones come in several pieces anyway, and are few. */
+export const MOST_PLAIN_BYTES = 64 << 10
+/** So many files are open at once. */
+export const MOST_IN_BATCH = 64
+/** A batch is full with so many bytes. Behind them there is room for the last message and two pieces from the socket. */
+export const FULL_BYTES = 512 << 10
+export const MEMORY_BYTES = 768 << 10
+
+/** Kept for the next lane, so that a daemon does not make new memory for every poll. */
+const spare: Buffer[] = []
+const MOST_SPARE = 4
+
+export class Batch {
+  readonly memory: Buffer
+  volley: Volley
+  /** Of each row: which message of the lane, and where its bytes lie. */
+  readonly indexes: number[] = []
+  readonly starts: number[] = []
+  readonly ends: number[] = []
+  readonly received: ReceivedFacts[] = []
+
+  constructor(volleys: Volleys) {
+    this.memory = spare.pop() ?? Buffer.allocUnsafeSlow(MEMORY_BYTES)
+    this.volley = volleys.volley()
+  }
+
+  get count(): number {
+    return this.indexes.length
+  }
+
+  /** One that came whole, exactly as long as announced. */
+  add(index: number, intent: string, origin: Origin, start: number, end: number): void {
+    const body = this.memory.subarray(start, end)
+    const facts = headerFacts(splitHeader(body))
+    this.indexes.push(index)
+    this.starts.push(start)
+    this.ends.push(end)
+    this.received.push({ receivedBytes: body.length, digest: sha256(body), ...keptOf(facts) })
+    this.volley.add({ intent, origin, recipient: '' }, body, facts.receivedMs)
+  }
+
+  /** A message by itself, for whoever judges what went wrong with it. */
+  message(row: number, origin: Origin, receivedMs: number): Message {
+    const bytes = Buffer.from(this.memory.subarray(this.starts[row], this.ends[row]))
+    const header = splitHeader(bytes)
+    const { fingerprint, messageId } = headerFacts(header)
+    const body = { kind: 'memory', bytes } as const
+    return { origin, sizeBytes: bytes.length, digest: sha256(bytes), fingerprint, messageId, header, body, receivedMs }
+  }
+
+  /** Empty again. */
+  renew(volleys: Volleys): void {
+    this.volley = volleys.volley()
+    for (const column of [this.indexes, this.starts, this.ends, this.received]) column.length = 0
+  }
+
+  /** Nobody reads its memory any more. */
+  leave(): void {
+    if (spare.length < MOST_SPARE) spare.push(this.memory)
+  }
+}

@@ -1,0 +1,84 @@
+// Which messages take the lane, and which the usual road (transfer/). The only place that decides it. The lane is for what is plain:
+// new, small, announced with a size, for one Maildir of this machine, in a session that pipelines. Both roads keep the same promises;
+// the lane is only faster. So in doubt a message takes the usual road.
+import type { Volleys } from '../../deliver/destination.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import type { Jobs } from '../route/due.ts'
+import type { Target } from '../run/destinations.ts'
+import type { Visit } from '../visit.ts'
+import { MOST_PLAIN_BYTES } from './batch.ts'
+
+/** For tests: forces one of them. */
+const VARIABLE = 'POPFETCH_ROAD'
+
+/** Fewer in a row are not worth it. */
+const LEAST = 32
+
+/** Where the lane leads. */
+export interface LanePlace {
+  readonly target: Target
+  readonly volleys: Volleys
+}
+
+/** Messages in a row that take the same road. */
+export interface Stretch {
+  readonly fetches: readonly PlannedFetch[]
+  /** Null: the usual road. */
+  readonly lane: LanePlace | null
+}
+
+/** All of `jobs`, in their order. `mayBeKnown`: each is to be compared with messages that were deleted (P134). */
+export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): readonly Stretch[] {
+  const { fetches } = jobs
+  const usual = [{ fetches, lane: null }]
+  const least = leastOf(process.env[VARIABLE], fetches.length)
+  const first = fetches.find((fetch) => isPlain(fetch, visit))
+  if (first === undefined || fetches.length < least || mayBeKnown || !isPlainSession(visit)) return usual
+  const lane = placeOf(jobs, first)
+  if (lane === null) return usual
+  const stretches: Stretch[] = []
+  let from = 0
+  for (let at = 0; at < fetches.length;) {
+    let end = at
+    while (isPlain(fetches[end], visit)) end++
+    if (end - at >= least) {
+      if (at > from) stretches.push({ fetches: fetches.slice(from, at), lane: null })
+      stretches.push({ fetches: fetches.slice(at, end), lane })
+      from = end
+    }
+    at = Math.max(end, at + 1)
+  }
+  if (from < fetches.length) stretches.push({ fetches: fetches.slice(from), lane: null })
+  return stretches
+}
+
+/** How many in a row take the lane, of `count` messages. Between two stretches the line falls silent, so one among others does not. */
+function leastOf(road: string | undefined, count: number): number {
+  if (road === 'lane') return Math.min(count, 2)
+  return road === 'default' ? LEAST : Infinity
+}
+
+function isPlain(fetch: PlannedFetch | undefined, { account }: Visit): boolean {
+  const sizeBytes = fetch?.sizeBytes ?? null
+  if (fetch === undefined || fetch.known !== null || sizeBytes === null) return false
+  return sizeBytes > 0 && sizeBytes <= Math.min(MOST_PLAIN_BYTES, account.maxSizeBytes ?? Infinity)
+}
+
+/** What the lane does not do for any message of a session. That sizes are exact tells it that two answers are not mixed (P164), and
+ *  nobody is told of each message that came. */
+function isPlainSession({ session, history, run, destinations }: Visit): boolean {
+  if (!session.pipelining || !history.sizes.exact) return false
+  if (run.observer.settled !== undefined) return false
+  return destinations.probing.length === 0 && destinations.probingNext.length === 0
+}
+
+/** Null: it goes elsewhere, or to several. */
+function placeOf({ job }: Jobs, fetch: PlannedFetch): LanePlace | null {
+  const { due, choice, copies, later } = job(fetch)
+  const [only] = due
+  if (choice !== null || copies.length > 0 || later !== null || due.length !== 1 || only === undefined) return null
+  const { target, recipient } = only
+  if (recipient !== '' || target.members.length > 0 || target.pace !== null || target.down !== null) return null
+  const volleys = target.fullFromBytes === Infinity ? (target.destination.volleys?.() ?? null) : null
+  return volleys === null ? null : { target, volleys }
+}

@@ -1,0 +1,291 @@
+// The lane does what the usual road does, and what is not plain comes on the usual road, without being asked for twice.
+import { readFileSync, rmSync } from 'node:fs'
+import { basename } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Beginning, Ledger } from '../../../src/ledger/ledger.ts'
+import { leaseLost } from '../../../src/ledger/lease.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import { PopfetchError } from '../../../src/errors.ts'
+import { Scene, upTo } from '../scene.ts'
+
+let scene: Scene
+beforeEach(async () => {
+  scene = await Scene.create()
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await scene[Symbol.asyncDispose]()
+})
+
+function take(road: 'lane' | 'usual' | 'default'): void {
+  vi.stubEnv('POPFETCH_ROAD', road)
+}
+
+/** The ledger, and how often it settled and began in one commit. Only the lane does. */
+function watched(change: Partial<Record<'settleAndBegin', Ledger['settleAndBegin']>> = {}) {
+  const seen = { begun: new Set<string>(), batches: 0, settled: 0 }
+  const begin = (batch: readonly Beginning[]): void => {
+    for (const { key } of batch) seen.begun.add(key.uidl)
+  }
+  scene.ledgerOf = (ledger) =>
+    new Proxy(ledger, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property, target)
+        if (property === 'begin')
+          return async (...given: Parameters<Ledger['begin']>) => {
+            await target.begin(...given)
+            begin(given[1])
+          }
+        if (property === 'settleAndBegin')
+          return async (...given: Parameters<Ledger['settleAndBegin']>) => {
+            seen.batches++
+            if (change.settleAndBegin !== undefined) return await change.settleAndBegin(...given)
+            await target.settleAndBegin(...given)
+            seen.settled += given[1].length
+            begin(given[2])
+          }
+        return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(target) : value
+      },
+    })
+  return seen
+}
+
+function retrieved(): readonly string[] {
+  return scene.server.journal.commands().filter((command) => command.startsWith('RETR'))
+}
+
+/** All that is in the Maildir: what names say of message and size, and every byte but the date of our own field. */
+function files(): readonly string[] {
+  return scene
+    .files()
+    .map((file) => {
+      const [key] = /K[0-9a-f]{24}/.exec(basename(file)) ?? []
+      const [size] = /,S=\d+$/.exec(file) ?? []
+      return `${key} ${size} ${readFileSync(file, 'latin1').replace(/; .* \+0000$/m, '')}`
+    })
+    .toSorted()
+}
+
+/** All that the ledger knows of the messages, but for what differs at every poll. */
+async function records(): Promise<readonly unknown[]> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  const all: unknown[] = []
+  for await (const slice of ledger.records.list(scene.name, 'all'))
+    for (const { firstSeenMs: _, deliveredMs, deliveries, ...record } of slice)
+      all.push({
+        ...record,
+        isDelivered: deliveredMs !== null,
+        deliveries: deliveries.map(({ state, destination, recipient, receipt }) => {
+          return { state, destination, recipient, receipt: receipt?.replace(/\d+\.K(\w{24})I\w{16}/, '$1') }
+        }),
+      })
+  return all
+}
+
+describe('the lane', () => {
+  test('brings what the usual road brings, and the ledger knows the same of it', async () => {
+    scene.fill(150)
+    scene.server.mailbox('alice').add(Buffer.from('Subject: dots\r\n\r\n.\r\n..two\r\n.end\r\n'), { uidl: 'dots' })
+    const found = []
+    for (const road of ['usual', 'lane'] as const) {
+      take(road)
+      const seen = watched()
+      expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 151, new: 151, deleted: 0 })
+      expect(seen.settled).toBe(road === 'lane' ? 151 : 0)
+      found.push({ files: files(), records: await records() })
+      rmSync(scene.path('state'), { recursive: true })
+      rmSync(scene.path('inbox'), { recursive: true })
+    }
+    expect(found[1]).toEqual(found[0])
+    expect(retrieved().length).toBe(2 * 151)
+  })
+
+  test('asks for nothing before its attempt is recorded', async () => {
+    take('lane')
+    scene.fill(500)
+    const seen = watched()
+    const early: string[] = []
+    scene.server.faults.onCommand = (verb, number) => {
+      if (verb === 'RETR' && !seen.begun.has(`uid-${Number(number) - 1}`)) early.push(number)
+      return 'serve'
+    }
+    expect(await scene.poll()).toMatchObject({ delivered: 500 })
+    expect([early, seen.settled]).toEqual([[], 500])
+    expect(scene.subjects()).toEqual(upTo(500))
+  })
+
+  test('delivers what came while nothing more comes, and does not wait for a full batch', async () => {
+    take('lane')
+    scene.fill(20)
+    const seen = watched()
+    scene.server.faults.onCommand = async (verb, number) => {
+      // The last one is kept until the others are settled.
+      const isLast = verb === 'RETR' && number === '20'
+      if (isLast) while (seen.settled < 19) await turn()
+      return 'serve'
+    }
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 20 })
+    expect(seen.settled).toBe(20)
+  })
+
+  test('deletes afterwards what is delivered', async () => {
+    take('lane')
+    scene.account = ['delete: after-delivery']
+    scene.fill(70)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 70, deleted: 70 })
+    expect(scene.server.journal.of('dele')).toHaveLength(70)
+  })
+
+  test('is for many messages: by default a few take the usual road', async () => {
+    take('default')
+    const seen = watched()
+    scene.fill(31)
+    expect(await scene.poll()).toMatchObject({ delivered: 31 })
+    expect(seen.batches).toBe(0)
+    scene.fill(32, 31)
+    expect(await scene.poll()).toMatchObject({ delivered: 32 })
+    expect(seen.settled).toBe(32)
+  })
+
+  test.each([
+    ['the server does not pipeline', () => (scene.server.capabilities!.afterLogin = ['TOP', 'UIDL'])],
+    ['there are two destinations', () => twoDestinations()],
+    ['the destination is no Maildir', () => (scene.destinations = ['inbox: { type: mbox, path: inbox }'])],
+    ['sizes are not announced', () => (scene.server.faults.listLine = (number) => (number > 0 ? `${number} x` : null))],
+    ['messages are large', () => (scene.server.faults.listSize = () => 70_000)],
+  ])('is not taken where %s', async (_, change) => {
+    take('lane')
+    scene.fill(40)
+    change()
+    const seen = watched()
+    await scene.poll()
+    expect(seen.batches).toBe(0)
+  })
+})
+
+function twoDestinations(): void {
+  scene.deliver = '[inbox, other]'
+  scene.destinations = ['inbox: { type: maildir, path: inbox }', 'other: { type: maildir, path: other }']
+}
+
+/** As it is on the wire, without its end. */
+function stuffed(bytes: Buffer, more: string): Buffer {
+  return Buffer.from(bytes.toString('latin1').replaceAll(/^\./gm, '..') + more, 'latin1')
+}
+
+describe('what is not plain', () => {
+  beforeEach(() => {
+    take('lane')
+    scene.account = ['delete: after-delivery']
+    scene.fill(100)
+  })
+
+  test('a refusal costs only the message that is refused, and nothing is asked for twice', async () => {
+    scene.server.faults.reply.set('RETR 40', '-ERR no such message')
+    expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 99, deferred: 1, deleted: 99 })
+    expect(scene.subjects()).toEqual(upTo(100).filter((number) => number !== 39))
+    expect(new Set(retrieved()).size).toBe(retrieved().length)
+  })
+
+  test('a message that is longer than announced ends the session, and others come in another one', async () => {
+    let lies = 1
+    scene.server.faults.rawBody = ({ uidl, bytes }) =>
+      uidl === 'uid-50' && lies-- > 0 ? stuffed(bytes, 'more\r\n.\r\n') : null
+    const report = await scene.poll()
+    expect(report).toMatchObject({ delivered: 100 })
+    expect(scene.subjects()).toEqual(upTo(100))
+    expect(scene.server.journal.of('connect')).toHaveLength(2)
+  })
+
+  test.each(['fin', 'rst'] as const)(
+    'a connection that is lost in the middle: what came is delivered (%s)',
+    async (mode) => {
+      Object.assign(scene.server.faults, { cutAfterBytes: 12_000, cutMode: mode, cutTimes: 1 })
+      const seen = watched()
+      expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 100 })
+      expect(scene.subjects()).toEqual(upTo(100))
+      // A reset may take away what had come.
+      if (mode === 'fin') expect(seen.batches).toBeGreaterThan(0)
+    },
+  )
+
+  test('unsolicited data behind the last answer ends the session, and nothing is deleted in it', async () => {
+    scene.server.faults.rawBody = ({ uidl, bytes }) =>
+      uidl === 'uid-99' ? stuffed(bytes, '.\r\n+OK and more\r\n') : null
+    expect(await scene.poll()).toMatchObject({ delivered: 100 })
+    expect(scene.server.journal.commands(1).filter((command) => /DELE|QUIT/.test(command))).toEqual([])
+    expect(scene.subjects()).toEqual(upTo(100))
+  })
+
+  test('the end of the poll: what came is delivered and recorded, nothing is deleted', async () => {
+    const stop = new AbortController()
+    const seen = watched()
+    scene.server.faults.onCommand = (verb, number) => {
+      if (verb === 'RETR' && number === '90') stop.abort()
+      return 'serve'
+    }
+    const report = await scene.poll({}, stop.signal)
+    expect(report).toMatchObject({ outcome: 'failed', error: { code: 'ERR_ABORTED' }, deleted: 0 })
+    expect(scene.subjects().length).toBe(report.delivered)
+    expect(seen.settled).toBe(report.delivered)
+    scene.ledgerOf = (ledger) => ledger
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 100 - report.delivered, deleted: 100 })
+    expect(scene.subjects()).toEqual(upTo(100))
+  })
+
+  test('a ledger that cannot record what is delivered: nothing is deleted, and it is found there afterwards', async () => {
+    watched({
+      settleAndBegin: () =>
+        Promise.reject(new PopfetchError('ERR_LEDGER', 'the disk is gone', { scope: 'process', retry: 'later' })),
+    })
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_LEDGER' }, deleted: 0 })
+    const there = scene.subjects().length
+    expect(there).toBeGreaterThan(0)
+    scene.ledgerOf = (ledger) => ledger
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 100 })
+    expect(scene.subjects()).toEqual(upTo(100))
+    expect(await scene.poll()).toMatchObject({ deleted: 100 })
+  })
+
+  test('a lease that was lost: nothing more becomes visible, and nothing is deleted', async () => {
+    let isLost = false
+    scene.ledgerOf = (ledger) => {
+      const claim = ledger.claim.bind(ledger)
+      ledger.claim = async (account, how) => {
+        const claimed = await claim(account, how)
+        if (claimed.lease === null) return claimed
+        const requireHeld = claimed.lease.requireHeld.bind(claimed.lease)
+        claimed.lease.requireHeld = () => {
+          if (isLost) throw leaseLost(account)
+          requireHeld()
+        }
+        return claimed
+      }
+      return ledger
+    }
+    scene.server.faults.onCommand = (verb) => {
+      isLost ||= verb === 'RETR'
+      return 'serve'
+    }
+    const report = await scene.poll()
+    expect(report).toMatchObject({ delivered: 0, deleted: 0 })
+    expect(scene.files()).toEqual([])
+  })
+
+  test('a Maildir that fails in the middle: what it did not take waits, and nothing is asked for again and again', async () => {
+    let gone = false
+    scene.server.faults.onCommand = (verb, number) => {
+      if (verb === 'RETR' && number === '70') {
+        rmSync(scene.path('inbox/tmp'), { recursive: true })
+        gone = true
+      }
+      return 'serve'
+    }
+    const report = await scene.poll()
+    expect(gone).toBe(true)
+    expect(scene.subjects().length).toBe(report.delivered)
+    expect(report.delivered + report.deferred).toBe(100)
+    expect(retrieved().length).toBe(100)
+  })
+})
