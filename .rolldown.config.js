@@ -21,7 +21,7 @@ const roads = {
     'src/cli/arguments/with-yargs.ts',
     ...globSync('src/cli/commands/*/options.ts', { cwd: import.meta.dirname }),
   ],
-  poll: ['src/cli/commands/poll/action.ts', 'src/ledger/sqlite/open.ts', 'src/poll/poller.ts'],
+  poll: ['src/cli/commands/poll/action.ts', 'src/config/state/open-ledger.ts', 'src/ledger/sqlite/open.ts', 'src/poll/poller.ts'],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }
@@ -102,10 +102,12 @@ const facades = {
 }
 
 // cosmiconfig comes with a YAML parser and with a search in usual places. config/load.ts uses neither, and env-paths could
-// not even be loaded for a user without a home directory.
+// not even be loaded for a user without a home directory. pg looks for passwords in a file, which config/state/password.ts does, and
+// knows another driver and another platform.
+const UNUSED = ['js-yaml', 'env-paths', 'pgpass', 'pg-native', 'pg-cloudflare']
 const unused = {
   name: 'unused',
-  resolveId: (source) => (['js-yaml', 'env-paths'].includes(source) ? `\0unused:${source}` : null),
+  resolveId: (source) => (UNUSED.includes(source) ? `\0unused:${source}` : null),
   load: (id) =>
     id.startsWith('\0unused:') ? `export default () => { throw new Error('${id.slice(8)} is left out') }` : null,
 }

@@ -24,10 +24,19 @@ function foldersOf(bundle) {
   return new Set(folders.filter((folder) => folder !== undefined))
 }
 
+/** The last chapter of its README, where that is the licence with its notice; '' where it is not. */
+function licenceInReadme(folder) {
+  const [file] = readdirSync(folder).filter((name) => /^readme\.md$/i.test(name))
+  const text = file === undefined ? '' : readFileSync(join(folder, file), 'utf8').replaceAll('\r', '')
+  const [, licence = ''] = /^#+ *licen[cs]e *\n([^#]*)$/im.exec(text.slice(text.lastIndexOf('\n#') + 1)) ?? []
+  return licence.includes('Copyright (c)') && licence.includes('WITHOUT WARRANTY') ? licence.trim() : ''
+}
+
 function licenceOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
-  if (files.length === 0) throw new Error(`${name} has no file with its licence`)
   const texts = files.toSorted().map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r', '').trim())
+  if (texts.length === 0) texts.push(licenceInReadme(folder))
+  if (texts.includes('')) throw new Error(`${name} has no file with its licence`)
   return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`
 }

@@ -11,7 +11,7 @@ export const STANDARD_ERROR = '-'
 
 export const COMMON = {
   config: { ...file('Use this configuration file'), short: 'c' },
-  state: file('Use this ledger (the file that records what was delivered)'),
+  state: file('Use this ledger, which records what was delivered: a file, or postgres://…'),
   quiet: { ...flag('Print errors only'), short: 'q' },
   verbose: { ...flag('Print progress details'), short: 'v' },
   json: flag('Print one JSON object on standard output'),

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty'
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
 import type { Starter } from '../daemon/detach.ts'
 import type { Channel, Order, Word } from '../daemon/workers/protocol.ts'
-import type { openLedger } from '../ledger/sqlite/open.ts'
+import type { openLedger } from '../config/state/open-ledger.ts'
 import type { checkDestinations } from '../poll/check/destinations.ts'
 import type { checkAll, pollAll } from '../poll/poller.ts'
 import type { Output } from './output.ts'
@@ -43,7 +43,7 @@ export interface Rooms {
 
 export const rooms: Rooms = {
   configuration: () => import('../config/load.ts'),
-  ledger: () => import('../ledger/sqlite/open.ts'),
+  ledger: () => import('../config/state/open-ledger.ts'),
   poll: () => import('../poll/poller.ts'),
   trials: () => import('../poll/check/destinations.ts'),
 }

@@ -27,7 +27,7 @@ import type { Account, Configuration } from './schema.ts'
 import type { ResolvePath } from './values/values.ts'
 
 export interface Assembled {
-  /** Null when there are problems. `statePath` is null when none was written. */
+  /** Null when there are problems. `statePath` is null when none was written, or a database. */
   readonly configuration:
     | (Omit<Configuration, 'file' | 'files' | 'statePath'> & { readonly statePath: string | null })
     | null
@@ -148,6 +148,7 @@ export function* assembling(
       destinations: destinations.byName,
       oauth: oauth.clients,
       statePath: state.path,
+      postgres: state.postgres,
       backup: state.backup,
       headers: state.headers,
       keepDeparted: state.keepDeparted.ms,

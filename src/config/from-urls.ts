@@ -9,6 +9,7 @@ import { stateFolder } from './paths.ts'
 import { pathText } from './problem.ts'
 import { parseDestinationUrl } from './destinations/destinations.ts'
 import { parseSourceUrl } from './destinations/url.ts'
+import { inFile } from './state/place.ts'
 import type { Account, Configuration, DestinationConfig } from './schema.ts'
 import type { ResolvePath } from './values/values.ts'
 
@@ -82,7 +83,7 @@ export function migrationConfiguration(
     ...base,
     accounts: [{ ...account, deliver: [destination.name] }],
     destinations: new Map([...(usual?.destinations ?? []), [destination.name, destination]]),
-    statePath: path.join(stateFolder({ statePath }), 'migrations', file),
+    ...inFile(path.join(stateFolder({ statePath }), 'migrations', file)),
   }
 }
 

@@ -16,7 +16,7 @@ import { assembling, findWrittenSecret, type Placed } from './assemble.ts'
 import { formatText, parsing } from './document.ts'
 import { ourUid } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
-import { findConfiguration, IN_ENVIRONMENT, resolvePath, resolving, usualStatePath } from './paths.ts'
+import { findConfiguration, IN_ENVIRONMENT, resolving } from './paths.ts'
 import { pathText } from './problem.ts'
 import { asWritten } from './show.ts'
 import { accountsOf, type Asking, type Memory, type Purpose } from './sources/accounts-from.ts'
@@ -24,7 +24,8 @@ import { includedFiles } from './sources/include.ts'
 import { loadText, readText, reading, refusal, shownPath } from './sources/read-text.ts'
 import { type Line, wrongConfiguration } from './sources/report.ts'
 import type { Source } from './sources/source.ts'
-import { statePathOf } from './sources/state-path.ts'
+import { namedState, statePlace, type StatePlace } from './state/place.ts'
+import { statePlaceOf } from './state/written.ts'
 import { inTurns } from './turns.ts'
 import { isWritten } from './values/written.ts'
 import type { Environment } from './paths.ts'
@@ -73,9 +74,10 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   const before = options.again === true ? (options.memory?.read ?? null) : null
   const main = before?.main ?? (await reader.read(file, options.isGuest === true ? null : loadText))
   const doubts = before === null ? await reader.include(main, file) : reader.take(before.others)
-  const statePath =
-    state === null ? statePathOf(stateIn(main), { resolve: main.resolve, env }) : resolvePath(state, cwd, env)
-  const given = statePath === null ? null : await accountsOf(main, askingOf({ ...options, env }, statePath))
+  const written = (): StatePlace | null => statePlaceOf(stateIn(main), { resolve: main.resolve, env })
+  // Nobody without a home need have one where all files are named.
+  const place = state === null ? written() : namedState(state, cwd, env, () => written()?.postgres ?? null)
+  const given = place === null ? null : await accountsOf(main, askingOf({ ...options, env }, place.statePath))
   if (given !== null) witness?.never()
   const others = [...reader.included, ...(given?.source ? [given.source] : [])]
   const { configuration, problems } = await inTurns(assembling(main, { env, others }))
@@ -98,7 +100,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     ...configuration,
     file,
     files: [file, ...reader.included.map(({ name }) => name)],
-    statePath: state === null ? (configuration.statePath ?? usualStatePath(env)) : resolvePath(state, cwd, env),
+    ...(place ?? statePlace({ path: configuration.statePath, postgres: configuration.postgres }, env)),
     trouble: given?.trouble ?? null,
     warnings: [...reader.doubts, ...doubts, ...configuration.warnings, ...rootWarnings(uid)],
   }

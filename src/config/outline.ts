@@ -4,15 +4,14 @@ import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
 import { parsing } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
-import { findConfiguration, resolvePath, resolving } from './paths.ts'
+import { findConfiguration, resolving } from './paths.ts'
 import type { Configuration } from './schema.ts'
-import { statePathOf } from './sources/state-path.ts'
+import { namedState, type StatePlace } from './state/place.ts'
+import { statePlaceOf } from './state/written.ts'
 import { inTurns } from './turns.ts'
 import { isWritten } from './values/written.ts'
 
-export interface Outline {
-  /** The ledger's file; absolute. */
-  readonly statePath: string
+export interface Outline extends StatePlace {
   /** Names of accounts, as written; null: they cannot be told. */
   readonly accounts: readonly string[] | null
   /** Those of them that are not polled (`enabled: false`). */
@@ -27,12 +26,14 @@ export interface Outline {
 export async function outlineConfiguration(options: LoadOptions): Promise<Outline> {
   try {
     const configuration = await loadConfiguration({ ...options, purpose: 'kept' })
-    const { statePath, accounts } = configuration
+    const { statePath, postgres, accounts } = configuration
     const disabled = configuration.disabled.map(({ name }) => name)
     // Which accounts there are, only its program knows.
-    if (configuration.trouble !== null) return { statePath, accounts: null, disabled, configuration, problem: null }
+    if (configuration.trouble !== null)
+      return { statePath, postgres, accounts: null, disabled, configuration, problem: null }
     return {
       statePath,
+      postgres,
       accounts: [...accounts.map(({ name }) => name), ...disabled],
       disabled,
       configuration,
@@ -42,19 +43,19 @@ export async function outlineConfiguration(options: LoadOptions): Promise<Outlin
     if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') throw error
     const { state, cwd, env } = options
     const legible = await readLegible(options)
-    const statePath = state === null ? legible.statePath : resolvePath(state, cwd, env)
-    if (statePath === null) throw error
-    return { statePath, accounts: legible.accounts, disabled: [], configuration: null, problem: error }
+    const place = state === null ? legible.place : namedState(state, cwd, env, () => legible.place?.postgres ?? null)
+    if (place === null) throw error
+    return { ...place, accounts: legible.accounts, disabled: [], configuration: null, problem: error }
   }
 }
 
 interface Legible {
-  readonly statePath: string | null
+  readonly place: StatePlace | null
   readonly accounts: readonly string[] | null
 }
 
 async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise<Legible> {
-  const nothing = { statePath: null, accounts: null }
+  const nothing = { place: null, accounts: null }
   try {
     const file = await findConfiguration(named, env, cwd)
     const { text } = await readText(file, ourUid(env, uid), env)
@@ -62,7 +63,7 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
     if (!readable || !isWritten(root)) return nothing
     const { accounts } = root
     return {
-      statePath: statePathOf(root['state'], { resolve: resolving(file, env), env }),
+      place: statePlaceOf(root['state'], { resolve: resolving(file, env), env }),
       accounts: isWritten(accounts) ? Object.keys(accounts) : null,
     }
   } catch {

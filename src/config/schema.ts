@@ -13,6 +13,8 @@ import { recipient } from './recipient.ts'
 import { isPattern } from './values/pattern.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon/daemon.ts'
+import { state } from './state/keys.ts'
+import type { Postgres } from './state/postgres.ts'
 import { notify } from './daemon/notify.ts'
 import type { OAuthClient } from './oauth/client.ts'
 import * as value from './values/values.ts'
@@ -62,8 +64,10 @@ export interface Configuration extends TopKeys {
   readonly destinations: ReadonlyMap<string, DestinationConfig>
   /** By name. */
   readonly oauth: ReadonlyMap<string, OAuthClient>
-  /** The ledger's file; absolute. */
+  /** The ledger's file; absolute. With `postgres` there is no such file: what lies beside a ledger on this machine lies there. */
   readonly statePath: string
+  /** The database that has the ledger; null: a file has it. */
+  readonly postgres: Postgres | null
   /** Are two copies of it kept beside it? */
   readonly backup: 'daily' | 'off'
   /** Who is told, as it is written (daemon/telling.ts); null: nobody. */
@@ -235,41 +239,6 @@ function isOneOf(written: unknown, names: readonly string[]): boolean {
   return typeof written === 'string' && names.includes(written)
 }
 
-const DAY_MS = 86_400_000
-const BACKUP = z.enum(['daily', 'off'])
-const HEADERS = z.enum(['all', 'open', 'none'])
-/** `ms` null: never. */
-const departure = value.parsed(
-  'never, or a duration of at least a day such as 90d',
-  (text): { readonly ms: number | null } | null => {
-    if (text === 'never') return { ms: null }
-    const ms = value.within(parseDuration(text), DAY_MS, AGE_LIMIT_MS)
-    return ms === null ? null : { ms }
-  },
-  /^(?:never|\d+[smhd])$/,
-)
-export const USUAL_STATE = { headers: 'all', backup: 'daily', keepDeparted: { ms: 90 * DAY_MS } } as const
-
-/** Where the ledger is and how it is kept: its path, or a mapping. */
-function state(resolve: ResolvePath) {
-  const keys = value.mapping({
-    path: value.orNull(value.filePath(resolve)).describe('File of the ledger'),
-    headers: HEADERS.default('all').describe(
-      'Of which messages the ledger keeps From, Subject and Date: all, those not delivered yet (open), or none',
-    ),
-    backup: BACKUP.default('daily').describe('Keep two copies of the ledger from the last days beside it'),
-    keepDeparted: departure
-      .prefault('90d')
-      .describe('Forget an account that has not been configured for so long; never: keep what is known of it'),
-  })
-  return z
-    .union([value.filePath(resolve), keys], {
-      error: 'a path, or a mapping with path, headers, backup and keepDeparted',
-    })
-    .optional()
-    .transform((written) => (typeof written === 'object' ? written : { ...USUAL_STATE, path: written ?? null }))
-}
-
 /** What is expected under `accounts`. */
 export const ACCOUNTS = 'a mapping of names to accounts'
 
@@ -325,7 +294,9 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .record(z.string(), parts.oauth, { error: 'a mapping of names to clients' })
       .default({})
       .describe('OAuth 2.0 clients by name, for popfetch auth'),
-    state: state(resolve).describe('The ledger, which records what was delivered: its file, or a mapping'),
+    state: state(resolve).describe(
+      'The ledger, which records what was delivered: its file, the URL of a PostgreSQL database, or a mapping',
+    ),
     concurrency: value
       .wholeNumber(1, 10_000)
       .default(64)

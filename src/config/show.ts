@@ -10,7 +10,9 @@ import { shownNotifier } from './daemon/notify.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
 import { pinKeys } from './values/values.ts'
-import { type Account, type Configuration, type FirstPolicy, sinceText, USUAL_STATE, type When } from './schema.ts'
+import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
+import { USUAL_STATE } from './state/keys.ts'
+import { postgresUrl, SCHEMA } from './state/postgres.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
@@ -59,8 +61,13 @@ export function asWritten(configuration: Configuration): Written {
 }
 
 /** Its path alone, where nothing else was said. */
-function stateKeys({ statePath, headers, backup, keepDeparted }: Configuration): Written[string] {
+function stateKeys({ statePath, postgres, headers, backup, keepDeparted }: Configuration): Written[string] {
   const kept = keepDeparted === null ? 'never' : formatDuration(keepDeparted)
+  if (postgres !== null) {
+    const { password, ca, schema } = postgres
+    const url = postgresUrl({ ...postgres, schema: SCHEMA })
+    return withoutNull({ postgres: url, password: sourceKeys(password), ca, schema, headers, keepDeparted: kept })
+  }
   const isUsual =
     headers === USUAL_STATE.headers && backup === USUAL_STATE.backup && keepDeparted === USUAL_STATE.keepDeparted.ms
   return isUsual ? statePath : { path: statePath, headers, backup, keepDeparted: kept }

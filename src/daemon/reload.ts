@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Listen } from '../config/daemon/daemon.ts'
 import type { Account, Configuration } from '../config/schema.ts'
-import { resolveSecret } from '../config/values/secret.ts'
+import { resolveSecret, sameConfiguration } from '../config/values/secret.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { changedDeletes, confirmDeletes } from '../poll/plan/changed-deletes.ts'
@@ -95,7 +95,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     // Taken before the file is read, so that a change in between is noticed.
     const marked = await configurationMark(before.files, this.#context.env).catch(() => null)
     const after = await load(yes, again)
-    if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
+    if (!isSameLedger(after, before)) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)
     const names = new Set(accounts.map(({ name }) => name))
     const missing = this.#context.only.find((name) => !names.has(name))
@@ -159,6 +159,11 @@ export class CurrentConfiguration implements AsyncDisposable {
     if (token === null) return { hosts, token: null }
     return { hosts, token: await resolveSecret(token, { env, signal, what: 'daemon.httpToken' }) }
   }
+}
+
+/** How long accounts that departed are kept, and the like, may change. */
+function isSameLedger(after: Configuration, before: Configuration): boolean {
+  return after.statePath === before.statePath && sameConfiguration(after.postgres, before.postgres)
 }
 
 function unchangeable(what: string): PopfetchError {

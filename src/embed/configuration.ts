@@ -6,6 +6,7 @@ import { sourceOf } from '../config/sources/source.ts'
 import { type Environment, resolvePath } from '../config/paths.ts'
 import { pathText, type Problem, PROBLEMS_SHOWN, WrongConfiguration } from '../config/problem.ts'
 import type { Configuration } from '../config/schema.ts'
+import type { Postgres } from '../config/state/postgres.ts'
 import { inTurns } from '../config/turns.ts'
 import { SecretFunction } from '../config/values/secret.ts'
 import { SECRET_KEYS } from '../config/values/values.ts'
@@ -22,12 +23,17 @@ export interface Places {
   readonly base: string
   /** The ledger's file, or one beside which its files are to lie; absolute. */
   readonly statePath: string
+  /** Null: the ledger is in that file, or the program's own. */
+  readonly postgres: Postgres | null
   readonly env: Environment
 }
 
 /** The configuration in effect. Rejects with ERR_CONFIG: a summary and a line for each problem, `PATH: found X, expected Y`. */
-export async function configurationOf(wanted: Wanted, { base, statePath, env }: Places): Promise<Configuration> {
-  if ('configuration' in wanted) return { ...wanted.configuration, statePath }
+export async function configurationOf(
+  wanted: Wanted,
+  { base, statePath, postgres, env }: Places,
+): Promise<Configuration> {
+  if ('configuration' in wanted) return { ...wanted.configuration, statePath, postgres }
   const { accounts, destinations = {}, defaults, oauth, concurrency, perHost } = wanted
   const own = new Map<string, DefinedDestination>()
   const others: Record<string, unknown> = {}
@@ -40,7 +46,7 @@ export async function configurationOf(wanted: Wanted, { base, statePath, env }: 
   const resolve = (written: string): string => resolvePath(written, base, env)
   const { configuration, problems } = await inTurns(assembling(sourceOf(root, resolve), { env, own }))
   if (configuration === null || problems.length > 0) throw wrong(problems)
-  return { ...configuration, statePath, file: path.join(base, '(given by the program)'), files: [] }
+  return { ...configuration, statePath, postgres, file: path.join(base, '(given by the program)'), files: [] }
 }
 
 /** A copy, so that nothing changes while it is looked at, with a source in place of each function that gives a secret. */

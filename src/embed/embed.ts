@@ -30,7 +30,7 @@ export async function poll(options: PollerOptions, call: PollCall = {}): Promise
 export interface LoadCall {
   /** Default: `$POPFETCH_CONFIG`, else the first of the usual places. */
   readonly file?: string
-  /** The ledger's file instead of the one that the file names. */
+  /** The ledger's file, or the URL of its database, instead of the one that the file names. */
   readonly state?: string
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -38,7 +38,8 @@ export interface LoadCall {
   readonly base?: string
 }
 
-/** The configuration in a file, for `createPoller({ configuration, ledger: configuration.statePath })`. Runs no command and reads no
+/** The configuration in a file, for `createPoller({ configuration, ledger: configuration.statePath })`, also where its ledger is in a
+ *  database. Runs no command and reads no
  *  secret. Rejects with ERR_CONFIG: `FILE:LINE: PATH: found X, expected Y`, a line for each problem. */
 export async function loadConfiguration(call: LoadCall = {}): Promise<Configuration> {
   const { file = null, state = null, env = process.env, base = process.cwd() } = call
@@ -46,9 +47,10 @@ export async function loadConfiguration(call: LoadCall = {}): Promise<Configurat
   return await room.loadConfiguration({ file, state, env, cwd: base, uid: process.getuid?.() ?? -1, isGuest: true })
 }
 
-/** The ledger in a file, made if there is none. Rejects with ERR_LEDGER when it is not one, is damaged, newer than this popfetch, on a
- *  network file system, or cannot be written. Dispose of it. */
-export async function openLedger(path: string): Promise<Ledger> {
-  const room = await import('../ledger/sqlite/open.ts')
-  return await room.openLedger(path)
+/** The ledger in a file, made if there is none, or in a PostgreSQL database, by its URL (the password in `$PGPASSFILE`); or the one that
+ *  a loaded configuration names. Rejects with ERR_LEDGER when it is not one, is damaged, newer than this popfetch, on a network file
+ *  system, cannot be written, or the database is away. Dispose of it. */
+export async function openLedger(place: string | Pick<Configuration, 'statePath' | 'postgres'>): Promise<Ledger> {
+  const room = await import('./ledger.ts')
+  return await room.openPlace(place, process.env)
 }

@@ -34,11 +34,12 @@ export interface LoadedConfiguration {
 
 /** What a poller works with besides accounts and destinations. */
 export interface Surroundings {
-  /** Where popfetch remembers what it has delivered: the path of a file, made if there is none, or a ledger of your own, which stays
-   *  yours to close. Several processes may share a file; an account is polled by one of them at a time. */
+  /** Where popfetch remembers what it has delivered: the path of a file, made if there is none; the URL of a PostgreSQL database (its
+   *  password in `$PGPASSFILE`, or as a loaded configuration says); or a ledger of your own, which stays yours to close. Several
+   *  processes may share a file, and machines a database; an account is polled by one of them at a time. */
   readonly ledger: string | Ledger
   /** The folder for what lies beside a ledger: large messages under way, sign-ins. Private to this user. Default: the folder of the
-   *  ledger's file; required with a ledger of your own. */
+   *  ledger's file, with a database one in the usual state folder; required with a ledger of your own. */
   readonly folder?: string
   /** Takes lines of the log; `console` will do. Default: nobody does. */
   readonly log?: Logger

@@ -3,18 +3,19 @@
 import path from 'node:path'
 import type { Account, Configuration } from '../config/schema.ts'
 import { resolvePath, stateFolder } from '../config/paths.ts'
+import { openLedger } from '../config/state/open-ledger.ts'
 import { isAlone, Scheduler, type PollEnded } from '../daemon/schedule/scheduler.ts'
 import { systemClock } from '../daemon/schedule/clock.ts'
 import { refuseUnsafeEnvironment } from '../environment.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { openLedger } from '../ledger/sqlite/open.ts'
 import { handedLog, type Log, silentLog } from '../log.ts'
 import { confirmDeletes } from '../poll/plan/changed-deletes.ts'
 import { checkAll, type Planning, Poller as CorePoller } from '../poll/poller.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from '../poll/report.ts'
 import type { Urgency } from '../poll/run/concurrency.ts'
 import { configurationOf, type Places } from './configuration.ts'
+import { placeOfLedger } from './ledger.ts'
 import { Told } from './listeners.ts'
 import type {
   CheckCall,
@@ -34,7 +35,7 @@ export async function createPoller(options: PollerOptions): Promise<Poller> {
   refuseUnsafeEnvironment(process.env)
   const places = placesOf(options)
   const configuration = await configurationOf(options, places)
-  const own = typeof options.ledger === 'string' ? await openLedger(places.statePath) : null
+  const own = typeof options.ledger === 'string' ? await openLedger(places, { env: places.env }) : null
   const ledger = own ?? options.ledger
   try {
     if (typeof ledger === 'string') throw usage('createPoller: expected a ledger')
@@ -258,22 +259,26 @@ class Embedded implements Poller {
   }
 }
 
-function placesOf({ ledger, folder, base = process.cwd(), env = process.env }: PollerOptions): Places {
+function placesOf(options: PollerOptions): Places {
+  const { ledger, folder, base = process.cwd(), env = process.env } = options
   const from = path.resolve(base)
   const resolve = (text: string): string => resolvePath(text, from, env)
   if (typeof ledger === 'string' && ledger !== '') {
-    const statePath = resolve(ledger)
+    const configuration = 'configuration' in options ? options.configuration : null
+    const { statePath, postgres } = placeOfLedger(ledger, configuration, { base: from, env })
+    if (postgres !== null && folder !== undefined)
+      return { base: from, statePath: path.join(resolve(folder), 'ledger'), postgres, env }
     if (folder !== undefined && resolve(folder) !== stateFolder({ statePath }))
       throw usage(
         'createPoller: expected no folder beside the path of a ledger: its files lie in the folder of the ledger',
       )
-    return { base: from, statePath, env }
+    return { base: from, statePath, postgres, env }
   }
   if (typeof ledger !== 'object' || ledger === null || typeof ledger.lease !== 'function')
     throw usage('createPoller: expected a ledger: the path of a file, or a ledger of your own')
   if (typeof folder !== 'string' || folder === '')
     throw usage('createPoller: expected a folder beside a ledger of your own, for large messages under way')
-  return { base: from, statePath: path.join(resolve(folder), 'state.db'), env }
+  return { base: from, statePath: path.join(resolve(folder), 'state.db'), postgres: null, env }
 }
 
 /** What is not named stays as it is. */

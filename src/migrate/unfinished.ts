@@ -1,13 +1,14 @@
 // The migrations that were begun and are not finished: in ledgers of their own, and in that of the configuration. Only reads.
-import type { openLedger } from '../ledger/sqlite/open.ts'
+import { inFile, type StatePlace } from '../config/state/place.ts'
 import { asPopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import { migrationLedgers } from '../poll/plan/migrated.ts'
 import { MEMO, sinceOf } from './resumption.ts'
 
 export interface Unfinished {
   readonly account: string
   /** The ledger that remembers it. */
-  readonly ledger: string
+  readonly ledger: StatePlace
   /** The ledger knows nothing but this migration. */
   readonly own: boolean
   readonly sinceMs: number
@@ -25,25 +26,28 @@ export interface UnfinishedList {
   readonly problems: readonly string[]
 }
 
-/** `statePaths`: ledgers of configurations. Those beside them that are a migration's own are looked through too. */
+/** `states`: ledgers of configurations. Those beside them that are a migration's own are looked through too. `open`: to be read. */
 export async function unfinishedMigrations(
-  statePaths: readonly string[],
-  open: typeof openLedger,
+  states: readonly StatePlace[],
+  open: (ledger: StatePlace) => Promise<Ledger>,
 ): Promise<UnfinishedList> {
   const places = [
-    ...statePaths.map((ledger) => ({ ledger, own: false })),
-    ...(await migrationLedgers(statePaths)).map((ledger) => ({ ledger, own: true })),
+    ...states.map((ledger) => ({ ledger, own: false })),
+    ...(await migrationLedgers(states.map(({ statePath }) => statePath))).map((file) => ({
+      ledger: inFile(file),
+      own: true,
+    })),
   ]
   const unfinished: Unfinished[] = []
   const problems: string[] = []
-  for (const { ledger: path, own } of places) {
+  for (const { ledger: place, own } of places) {
     try {
-      await using ledger = await open(path, { readOnly: true })
+      await using ledger = await open(place)
       for (const { name, facts, known, error } of await ledger.accounts()) {
         const memo = facts[MEMO]
         if (memo === undefined) continue
         const message = error?.message ?? null
-        unfinished.push({ account: name, ledger: path, own, sinceMs: sinceOf(facts), memo, known, error: message })
+        unfinished.push({ account: name, ledger: place, own, sinceMs: sinceOf(facts), memo, known, error: message })
       }
     } catch (error) {
       problems.push(asPopfetchError(error, 'process').message)

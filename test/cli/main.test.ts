@@ -26,7 +26,7 @@ function program(poll: string, argv = '[]'): ChildProcess {
     '--eval',
     `import { execute, main } from ${JSON.stringify(join(ROOT, 'src/cli/main.ts'))}
      import { rooms } from ${JSON.stringify(join(ROOT, 'src/cli/surroundings.ts'))}
-     const configuration = { accounts: [{ name: 'work' }], disabled: [], files: [], include: [], trouble: null, accountsFrom: null, oauth: new Map(), warnings: [], notify: [], daemon: { onProblem: null }, backup: 'off', statePath: ${JSON.stringify(join(directory, 'state.db'))}, log: { file: null, level: 'info', format: null } }
+     const configuration = { accounts: [{ name: 'work' }], disabled: [], files: [], include: [], trouble: null, accountsFrom: null, oauth: new Map(), warnings: [], notify: [], daemon: { onProblem: null }, backup: 'off', statePath: ${JSON.stringify(join(directory, 'state.db'))}, postgres: null, log: { file: null, level: 'info', format: null } }
      rooms.configuration = async () => ({ loadConfiguration: async () => configuration })
      rooms.poll = async () => ({ pollAll: async ({ signal, observer, accounts }) => { ${poll} } })
      await main(${argv})`,

@@ -90,7 +90,7 @@ export class World implements AsyncDisposable {
             showConfiguration: () => 'accounts:\n  work:\n    password: "****"\n',
             jsonSchema: () => ({ type: 'object' }),
           }),
-        ledger: () => Promise.resolve({ openLedger: (path) => this.#ledger(path) }),
+        ledger: () => Promise.resolve({ openLedger: ({ statePath }) => this.#ledger(statePath) }),
         poll: () =>
           Promise.resolve({
             pollAll: async (request: RunRequest, told: (report: AccountReport) => void = () => {}) => {
@@ -166,6 +166,7 @@ function configurationOf(
     destinations: new Map(destinations.map((name) => [name, { type: 'maildir', name } as DestinationConfig])),
     oauth: new Map(),
     statePath: join(directory, 'state.db'),
+    postgres: null,
     backup: 'daily',
     telling: null,
     headers: 'all',

@@ -139,6 +139,15 @@ export class PostgresServer {
     return asked.stdout.trim()
   }
 
+  /** Runs another of its programs. */
+  tools(): (name: string, ...args: readonly string[]) => string {
+    return (name, ...args) => {
+      const ran = spawnSync(join(programs(), name), args, { encoding: 'utf8' })
+      if (ran.status !== 0) throw new Error(ran.stderr)
+      return ran.stdout
+    }
+  }
+
   /** Its database as a ledger's server. */
   server(schema: string, more: Partial<Server> = {}): Server {
     return {

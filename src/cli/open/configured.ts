@@ -48,13 +48,21 @@ export async function openRecords(
   options: CommonOptions,
   surroundings: Surroundings,
 ): Promise<Records> {
+  const { env } = surroundings
   await refuseUnmounted(configuration, surroundings)
   await using opened = new AsyncDisposableStack()
   const log = opened.use(await openConfiguredLog(configuration, options, surroundings))
   const { openLedger } = await surroundings.rooms.ledger()
-  const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
+  const ledger = opened.use(
+    await openLedger(configuration, { env, headers: configuration.headers, ...machineOf(configuration) }),
+  )
   const owned = opened.move()
   return { ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** As the other machines know this one. */
+export function machineOf({ daemon }: Pick<Configuration, 'daemon'>): { readonly machine?: string } {
+  return daemon.machine === null ? {} : { machine: daemon.machine }
 }
 
 /** `isFresh`: the file is checked, whether it was before or not. The program of `accountsFrom` is asked as by a command that only

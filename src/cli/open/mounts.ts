@@ -11,16 +11,18 @@ const MAIL = '/mail'
 
 /** Rejects with ERR_CONFIG. Asks the system only where one of the folders is used. */
 export async function refuseUnmounted(
-  { statePath, destinations }: Pick<Configuration, 'statePath' | 'destinations'>,
+  { statePath, postgres, destinations }: Pick<Configuration, 'statePath' | 'postgres' | 'destinations'>,
   { env }: Pick<Surroundings, 'env'>,
   mountPoints: () => Promise<readonly string[]> = readMountPoints,
 ): Promise<void> {
   if (!isContainer(env)) return
   const paths = [...destinations.values()].flatMap((destination) => ('path' in destination ? [destination.path] : []))
   const mail = paths.find((path) => isBelow(path, MAIL))
-  if (!isBelow(statePath, STATE) && mail === undefined) return
+  // A ledger in a database stays.
+  const isInState = postgres === null && isBelow(statePath, STATE)
+  if (!isInState && mail === undefined) return
   const mounts = await mountPoints()
-  if (isBelow(statePath, STATE) && !isMounted(statePath, mounts))
+  if (isInState && !isMounted(statePath, mounts))
     throw configurationError(
       `the ledger ${statePath} would be gone with this container, and all mail would come twice: ${STATE} is not a mount: mount a volume or a folder there, such as -v popfetch-state:${STATE}`,
     )

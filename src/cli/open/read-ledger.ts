@@ -31,9 +31,9 @@ export async function outlineOf(options: CommonOptions, surroundings: Surroundin
   return outline
 }
 
-/** Opens the ledger to read: nothing is made or changed, and a ledger that does not exist is an empty one. */
-export async function openToRead({ statePath }: Outline, { rooms }: Surroundings): Promise<Ledger> {
-  return (await rooms.ledger()).openLedger(statePath, { readOnly: true })
+/** Opens the ledger to read: nothing is made or changed, and a file that does not exist is an empty ledger. */
+export async function openToRead(outline: Outline, { rooms, env }: Surroundings): Promise<Ledger> {
+  return await (await rooms.ledger()).openLedger(outline, { env, readOnly: true })
 }
 
 /** Rejects with ERR_USAGE for an account that neither the configuration nor the ledger has. */

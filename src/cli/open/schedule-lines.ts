@@ -3,6 +3,7 @@
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import { usualStatePath } from '../../config/paths.ts'
+import { stateWord } from '../../config/state/place.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 interface Place {
@@ -85,7 +86,7 @@ function wordsOf(
   { host, env }: Pick<Surroundings, 'host' | 'env'>,
 ): readonly string[] {
   const usual = usualStatePath({ HOME: env['HOME'] ?? homeOf() })
-  const here = state === null ? usualStatePath(env) : path.resolve(state)
+  const here = state === null ? usualStatePath(env) : stateWord(state, '/', env)
   return [...host.command, '--config', configurationFile, ...(here === usual ? [] : ['--state', here])]
 }
 

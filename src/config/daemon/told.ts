@@ -9,17 +9,11 @@ import { assembling } from '../assemble.ts'
 import { sourceOf } from '../sources/source.ts'
 import { parseText, parsing, type TextDocument } from '../document.ts'
 import { loadConfiguration, type LoadOptions, readText } from '../load.ts'
-import {
-  findConfiguration,
-  IN_ENVIRONMENT,
-  keptTelling,
-  placesToRead,
-  resolvePath,
-  resolving,
-  usualStatePath,
-} from '../paths.ts'
+import { findConfiguration, IN_ENVIRONMENT, keptTelling, placesToRead, resolving } from '../paths.ts'
 import type { Configuration } from '../schema.ts'
 import { inTurns } from '../turns.ts'
+import { namedState, statePlace } from '../state/place.ts'
+import { statePlaceOf } from '../state/written.ts'
 import { isWritten } from '../values/written.ts'
 import { tellingPart } from './telling.ts'
 
@@ -53,7 +47,7 @@ export async function whoIsTold(options: LoadOptions): Promise<Told | null> {
     const file = await findConfiguration(options.file, env, cwd).catch(() => null)
     const read = file === null ? null : await readText(file, ourUid(env, uid), env).catch(() => null)
     const document = read === null ? null : await inTurns(parsing(read.text))
-    const state = read === null || document === null ? null : writtenState(document, read.text)
+    const state = read === null || document === null ? undefined : writtenState(document, read.text)
     const statePath = statePathOf(state, file, options)
     // What others could have written names nobody.
     if (file !== null && document !== null && document.readable && read?.exposures.length === 0) {
@@ -109,17 +103,28 @@ async function assembled(
 }
 
 /** `state` as it is written; in a text that is not readable a guess. A wrong one finds nothing, since what is kept names its file. */
-function writtenState(document: TextDocument, text: string): string | null {
-  const found = document.textAt(['state']) ?? document.textAt(['state', 'path'])
-  if (found !== null || document.readable) return found
+function writtenState(document: TextDocument, text: string): unknown {
+  if (document.readable) return isWritten(document.root) ? document.root['state'] : undefined
+  const found = stateIn(document)
+  if (found !== undefined) return found
   // A quotation mark that is missing takes all that follows for text.
   const [block] = /^state:.*(?:\n[ \t]+.*){0,20}/m.exec(text) ?? []
-  const alone = block === undefined ? null : parseText(block)
-  return alone?.textAt(['state']) ?? alone?.textAt(['state', 'path']) ?? null
+  return block === undefined ? undefined : stateIn(parseText(block))
 }
 
-function statePathOf(state: string | null, file: string | null, options: LoadOptions): string {
+function stateIn(document: TextDocument): unknown {
+  const whole = document.textAt(['state'])
+  if (whole !== null) return whole
+  const keys = ['path', 'postgres', 'schema'].flatMap((key) => {
+    const text = document.textAt(['state', key])
+    return text === null ? [] : [[key, text] as const]
+  })
+  return keys.length === 0 ? undefined : Object.fromEntries(keys)
+}
+
+function statePathOf(state: unknown, file: string | null, options: LoadOptions): string {
   const { env, cwd } = options
-  if (options.state !== null) return resolvePath(options.state, cwd, env)
-  return (state === null ? null : resolving(file ?? IN_ENVIRONMENT, env)(state)) ?? usualStatePath(env)
+  if (options.state !== null) return namedState(options.state, cwd, env).statePath
+  const written = statePlaceOf(state, { resolve: resolving(file ?? IN_ENVIRONMENT, env), env })
+  return (written ?? statePlace({ path: null, postgres: null }, env)).statePath
 }

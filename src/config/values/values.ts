@@ -21,7 +21,8 @@ export interface ResolvePath {
   readonly form?: string
 }
 
-function formOf({ form = 'a path' }: ResolvePath): string {
+/** What a path is called. */
+export function formOf({ form = 'a path' }: ResolvePath): string {
   return form
 }
 
@@ -124,7 +125,7 @@ export function placeText(expected: string, pattern: RegExp) {
 
 /** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. Nor is what `$NAME` or a quote in front
  *  was meant to say. A folder of that name is what nobody wants, and `./$NAME` is one. */
-function isPath(text: string): boolean {
+export function isPath(text: string): boolean {
   return text !== '' && !text.includes('\0') && !/^(?:~[^/]|[$"'`])/.test(text)
 }
 

@@ -5,7 +5,15 @@ import { hostname } from 'node:os'
 import type { Ledger } from '../ledger.ts'
 import { Access } from './access.ts'
 import { AWAY_MS, Line } from './connection/line.ts'
-import { asLedgerError, misconfigured, movedTo, Refused, type Server } from './connection/server.ts'
+import {
+  asLedgerError,
+  misconfigured,
+  movedTo,
+  noLedger,
+  olderLedger,
+  Refused,
+  type Server,
+} from './connection/server.ts'
 import { Leases } from './leases.ts'
 import { PostgresLedger } from './postgres-ledger.ts'
 import { text } from './rows/cells.ts'
@@ -33,7 +41,7 @@ export async function openPostgres(server: Server, options: PostgresOptions = {}
   const { readOnly = false, headers = 'all', awayMs = AWAY_MS, nowMs = null } = options
   const reader = new Line(server, { awayMs })
   try {
-    await prepare(server, reader)
+    await prepare(server, reader, readOnly)
   } catch (thrown) {
     reader.close()
     throw asLedgerError(server.place, thrown)
@@ -66,11 +74,14 @@ function channelOf({ schema }: Server): string {
   return `popfetch_${createHash('sha256').update(schema).digest('hex').slice(0, 16)}`
 }
 
-/** Reads how far the schema is, and takes the steps that it lacks. */
-async function prepare(server: Server, line: Line): Promise<void> {
+/** Reads how far the schema is, and takes the steps that it lacks. Only read, it stays as it is. */
+async function prepare(server: Server, line: Line, readOnly: boolean): Promise<void> {
   const found = await versionOf(line)
   if (found.movedTo !== null) throw movedTo(server.place, found.movedTo)
   if (found.oldest > MIGRATIONS.length) throw new Refused('PF004', String(found.version), null)
+  if (found.version === MIGRATIONS.length) return
+  if (readOnly && found.version === 0) throw noLedger(server.place, server.schema)
+  if (readOnly && found.version < MIGRATIONS.length) throw olderLedger(server.place)
   if (found.version < MIGRATIONS.length) await migrate(server, line)
 }
 

@@ -1,6 +1,7 @@
 // `popfetch config check|show|schema|reference`: answers about the configuration. Reads no secret, asks no server, and runs no command but
 // that of `accountsFrom`. `schema` and `reference` need no configuration.
 import type { Configuration } from '../../../config/schema.ts'
+import { placeName } from '../../../config/state/place.ts'
 import { WrongConfiguration } from '../../../config/problem.ts'
 import { EXIT_CONFIGURATION, EXIT_OK, exitCodeOfError, mostSerious } from '../../../status/exit.ts'
 import type { ConfigInvocation } from './options.ts'
@@ -52,7 +53,7 @@ function checkCode({ accounts, disabled, trouble }: Configuration): number {
 const FAULTS_SHOWN = 100
 
 function checkLines(configuration: Configuration, code: number): string[] {
-  const { file, accounts, disabled, destinations, statePath, trouble, warnings } = configuration
+  const { file, accounts, disabled, destinations, trouble, warnings } = configuration
   const faulty = faultyOf(configuration)
   const resting = disabled.length === 0 ? '' : `, ${counted(disabled.length, 'disabled account')}`
   const counts = `${counted(accounts.length, 'account')}, ${counted(destinations.size, 'destination')}${resting}`
@@ -62,7 +63,7 @@ function checkLines(configuration: Configuration, code: number): string[] {
     ...faulty.slice(0, FAULTS_SHOWN).map(({ name, fault }) => `${name} is not polled: ${fault}`),
     ...more,
     ...(trouble === null ? [] : [trouble.message]),
-    `ledger: ${statePath}`,
+    `ledger: ${placeName(configuration)}`,
     ...warnings.map((warning) => `warning: ${warning}`),
   ]
 }
@@ -72,12 +73,12 @@ function faultyOf({ accounts, disabled }: Configuration) {
 }
 
 function checkObject(configuration: Configuration, code: number): object {
-  const { file, accounts, disabled, destinations, statePath, trouble, warnings } = configuration
+  const { file, accounts, disabled, destinations, trouble, warnings } = configuration
   const faults = faultyOf(configuration).map(({ name, fault }) => ({ account: name, fault }))
   return {
     ok: code === EXIT_OK,
     file,
-    state: statePath,
+    state: placeName(configuration),
     accounts: accounts.map((account) => account.name),
     ...(disabled.length === 0 ? {} : { disabled: disabled.map((account) => account.name) }),
     destinations: [...destinations.keys()],

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import type { Memory } from '../../../config/sources/accounts-from.ts'
 import { resolvePath, usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
+import { stateWord } from '../../../config/state/place.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
 import type { Channel, Order, Word } from '../../../daemon/workers/protocol.ts'
@@ -16,7 +17,7 @@ import { boundCompileCache } from '../../compile-cache.ts'
 import { holdProgram } from '../../held-program.ts'
 import { isConfigured } from './first-configuration.ts'
 import type { DaemonInvocation } from './options.ts'
-import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
+import { logFileOf, machineOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
 import { logTo, openLogs, type Logs } from './logs.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -80,7 +81,7 @@ async function sayHowItStarts(
   const { output, cwd, env } = surroundings
   const { rebootLine, systemdUnit, unitFile } = await import('../../open/schedule-lines.ts')
   if (existsSync(unitFile(surroundings))) return
-  const place = { configurationFile: file, state: state === null ? null : resolvePath(state, cwd, env) }
+  const place = { configurationFile: file, state: state === null ? null : stateWord(state, cwd, env) }
   output.say('To start it with the machine, by cron (crontab -e):')
   output.sayWhole(rebootLine(place, surroundings))
   output.say('or by systemd:')
@@ -95,7 +96,7 @@ function argumentsOf(invocation: DaemonInvocation, config: string, { cwd, env }:
     ...(workers === 1 ? [] : ['--workers', String(workers)]),
     '--config',
     config,
-    ...(state === null ? [] : ['--state', resolvePath(state, cwd, env)]),
+    ...(state === null ? [] : ['--state', stateWord(state, cwd, env)]),
     ...(logFile === null ? [] : ['--log-file', resolvePath(logFile, cwd, env)]),
     ...(logLevel === null ? [] : ['--log-level', logLevel]),
     ...(accounts.length === 0 ? [] : ['--', ...accounts]),
@@ -119,7 +120,9 @@ async function work(
   await using opened = new AsyncDisposableStack()
   const { openLedger } = await rooms.ledger()
   // Before the log: it makes the directory in which both are by default.
-  const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
+  const ledger = opened.use(
+    await openLedger(configuration, { env, headers: configuration.headers, ...machineOf(configuration) }),
+  )
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
   const signals = listen(logs, surroundings)
@@ -178,7 +181,9 @@ async function workFor(
     const configuration = await readAsWorker(invocation, surroundings)
     await using opened = new AsyncDisposableStack()
     const { openLedger } = await rooms.ledger()
-    const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
+    const ledger = opened.use(
+      await openLedger(configuration, { env, headers: configuration.headers, ...machineOf(configuration) }),
+    )
     const worker = opened.use(
       await Worker.start({
         configuration,

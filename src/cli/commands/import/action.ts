@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import { inFile, namedState, placeName, type StatePlace, stateWord } from '../../../config/state/place.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import { draft } from '../../../setup/draft.ts'
@@ -38,7 +39,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     throw configurationError(`reading ${files.map(shown).join(', ')}: it has no active POP3 mailbox: use another file`)
   }
   for (const { secret } of imported.accounts) if (secret.kind === 'text') redactor.add(secret.text)
-  const state = invocation.state === null ? {} : { state: resolvePath(invocation.state, cwd, env) }
+  const state = invocation.state === null ? {} : { state: stateWord(invocation.state, cwd, env) }
   const { text, accounts, missing } = draft(imported, {
     heading: [
       `Created by popfetch import ${invocation.tool} from ${files.map(shown).join(', ')}.`,
@@ -57,16 +58,16 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   }
   const resolve = (written: string): string => resolvePath(written, dirname(file), env)
   const { configuration } = assemble(parseText(text).root, resolve)
-  const statePath = await ledgerPlace(invocation, surroundings)
+  const place = await ledgerPlace(invocation, surroundings)
   const seen = await takeOver(
     accounts,
-    { configured: configuration?.accounts ?? null, statePath },
+    { configured: configuration?.accounts ?? null, place },
     invocation,
     surroundings,
   )
   await writeNewFile(file, text)
   const problem = await faultOf(file, surroundings)
-  const report: ImportedReport = { tool: invocation.tool, isTrial, files, file, statePath, seen, missing, problem }
+  const report: ImportedReport = { tool: invocation.tool, isTrial, files, file, place, seen, missing, problem }
   if (invocation.json) output.object(objectOf(report))
   else if (!invocation.quiet) output.prose(importLines(report).join('\n'))
   for (const line of warningLines(seen)) output.problem(line)
@@ -86,11 +87,11 @@ async function completed(found: Imported, invocation: ImportInvocation, surround
 }
 
 /** `--state`; else the ledger of the configuration in effect, since the new accounts may be meant for it; else the usual one. */
-async function ledgerPlace({ state }: ImportInvocation, { env, cwd, uid }: Surroundings): Promise<string> {
-  if (state !== null) return resolvePath(state, cwd, env)
+async function ledgerPlace({ state }: ImportInvocation, { env, cwd, uid }: Surroundings): Promise<StatePlace> {
+  if (state !== null) return namedState(state, cwd, env)
   const { outlineConfiguration } = await import('../../../config/outline.ts')
   const outline = await outlineConfiguration({ file: null, state: null, env, cwd, uid }).catch(() => null)
-  return outline?.statePath ?? usualStatePath(env)
+  return outline ?? inFile(usualStatePath(env))
 }
 
 /** The fault of the new file; null: popfetch can use it. */
@@ -105,11 +106,11 @@ async function faultOf(file: string, { rooms, env, cwd, uid }: Surroundings): Pr
   }
 }
 
-function objectOf({ file, statePath, seen, missing, problem }: ImportedReport): object {
+function objectOf({ file, place, seen, missing, problem }: ImportedReport): object {
   return {
     ok: problem === null,
     file,
-    state: statePath,
+    state: placeName(place),
     accounts: seen.map(({ name, off, count, warnings }) => ({ account: name, polled: !off, seen: count, warnings })),
     missingPasswords: missing,
     error: problem === null ? null : { code: problem.code, message: problem.message, retry: problem.retry },

@@ -53,7 +53,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
       `no account in ${display(configuration.file, 4096)} is for a mailbox of ${invocation.tool}: run popfetch import ${invocation.tool} first`,
     )
   const { openLedger } = await surroundings.rooms.ledger()
-  await using ledger = await openLedger(configuration.statePath)
+  await using ledger = await openLedger(configuration, { env: surroundings.env })
   await using leases = new AsyncDisposableStack()
   const work: { readonly pair: Pair; readonly lease: Lease }[] = []
   for (const pair of pairs) {

@@ -9,6 +9,7 @@ import type { ImportRequest } from './options.ts'
 import { accountBusy, refusal } from '../../command-errors.ts'
 import { readSeen } from './old-files.ts'
 import type { Surroundings } from '../../surroundings.ts'
+import type { StatePlace } from '../../../config/state/place.ts'
 
 export interface TakenOver {
   readonly name: string
@@ -27,14 +28,14 @@ export interface TakenOver {
 export interface TakeOverContext {
   /** The accounts of the new file; null: the file has a fault. */
   readonly configured: readonly Account[] | null
-  readonly statePath: string
+  readonly place: StatePlace
 }
 
 /** Takes over all accounts, or none and rejects: ERR_BUSY when one is being polled, ERR_USAGE when another mailbox has its
  *  name in the ledger, ERR_LEDGER. */
 export async function takeOver(
   accounts: Draft['accounts'],
-  { configured, statePath }: TakeOverContext,
+  { configured, place }: TakeOverContext,
   request: ImportRequest,
   surroundings: Surroundings,
 ): Promise<readonly TakenOver[]> {
@@ -57,7 +58,7 @@ export async function takeOver(
   })
   if (known.length > 0) {
     const { openLedger } = await surroundings.rooms.ledger()
-    await using ledger = await openLedger(statePath)
+    await using ledger = await openLedger(place, { env: surroundings.env })
     await using leases = new AsyncDisposableStack()
     const held: { readonly lease: Lease; readonly seen: SeenElsewhere }[] = []
     for (const { name, identity, count, uidls } of known) {

@@ -4,6 +4,7 @@ import { TRIAL_MAILDIR } from '../../../setup/trial.ts'
 import type { Tool } from './options.ts'
 import type { TakenOver } from './seen.ts'
 import { counted } from '../../../status/words/amounts.ts'
+import type { StatePlace } from '../../../config/state/place.ts'
 
 export interface ImportedReport {
   readonly tool: Tool
@@ -11,7 +12,7 @@ export interface ImportedReport {
   readonly isTrial: boolean
   readonly files: readonly string[]
   readonly file: string
-  readonly statePath: string
+  readonly place: StatePlace
   readonly seen: readonly TakenOver[]
   /** Files into which a person has to write a password. */
   readonly missing: readonly string[]

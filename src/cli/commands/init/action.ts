@@ -3,6 +3,7 @@
 // mail goes, try-sign-in.ts tries both. new-account.ts makes a configuration of the answers, and file.ts puts it where it belongs.
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Account } from '../../../config/schema.ts'
+import type { StatePlace } from '../../../config/state/place.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
@@ -135,7 +136,7 @@ async function written({ mailbox, choices, known, first }: Answered, attempt: At
   const isWanted = invocation.yes || (await answers.to(question.write(homely(target.file, surroundings.env)), null))
   if (!isWanted) throw abortedByPerson('nothing was written')
   signal.throwIfAborted()
-  if (first !== null) await remember(first, account, configuration.statePath, surroundings)
+  if (first !== null) await remember(first, account, configuration, surroundings)
   const before = await writeWhole(target, whole.text, kept.secrets)
   return { file: target.file, account: account.name, secrets: [...kept.secrets.keys()], before }
 }
@@ -174,10 +175,15 @@ async function keptApart(mailbox: Mailbox, choices: Choices, account: Account, {
 }
 
 /** Before there is a configuration with which popfetch could poll. */
-async function remember(first: string, account: Account, statePath: string, { rooms }: Surroundings): Promise<void> {
+async function remember(
+  first: string,
+  account: Account,
+  place: StatePlace,
+  { rooms, env }: Surroundings,
+): Promise<void> {
   const { openLedger } = await rooms.ledger()
   const { rememberFirst } = await import('../../../poll/plan/first.ts')
-  await using ledger = await openLedger(statePath)
+  await using ledger = await openLedger(place, { env })
   await rememberFirst(ledger, account, first)
 }
 

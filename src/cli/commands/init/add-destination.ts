@@ -2,12 +2,13 @@
 import { assemble } from '../../../config/assemble.ts'
 import { kindWritten } from '../../../config/destinations/destinations.ts'
 import { parseText } from '../../../config/document.ts'
-import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import { resolvePath } from '../../../config/paths.ts'
 import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import path from 'node:path'
+import { statePlace } from '../../../config/state/place.ts'
 import { abortedByPerson, usageError } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -129,10 +130,10 @@ async function tried(name: string, keys: Written, target: Target, surroundings: 
       `${pathText(problem?.path ?? [])}: ${mismatchText({ found: problem?.found ?? 'nothing', expected: problem?.expected ?? 'a destination' })}`,
     )
   }
-  const statePath = configuration.statePath ?? usualStatePath(env)
+  const place = statePlace({ path: configuration.statePath, postgres: configuration.postgres }, env)
   const warnings = await tryDestination(
     [whole.name],
-    { account, configuration: { ...configuration, statePath } },
+    { account, configuration: { ...configuration, ...place } },
     surroundings,
   )
   for (const warning of warnings) surroundings.output.say(`warning: ${warning}`)

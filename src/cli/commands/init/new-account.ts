@@ -3,11 +3,13 @@ import path from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
 import type { OfClients } from '../../../config/oauth/sign-ins.ts'
-import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import { resolvePath } from '../../../config/paths.ts'
 import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Account, Configuration } from '../../../config/schema.ts'
 import { pinKeys } from '../../../config/values/values.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
+import { statePlace } from '../../../config/state/place.ts'
+import { isPostgresUrl } from '../../../config/state/postgres.ts'
 import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
 import type { InitInvocation } from './options.ts'
@@ -63,7 +65,7 @@ export function initText(
   const clients = [choices?.client ?? null, mailbox.client].filter((client) => client !== null)
   const oauth = Object.fromEntries(clients.map(({ name, keys }) => [name, clientKeys(keys, typed)]))
   const settings = {
-    ...(state === null ? {} : { state: typed(state) }),
+    ...(state === null ? {} : { state: isPostgresUrl(state) ? state : typed(state) }),
     ...(clients.length === 0 ? {} : { oauth }),
   }
   const heading = ['Created by popfetch init. All settings: popfetch config reference']
@@ -95,7 +97,7 @@ function clientKeys(keys: Written, typed: (file: string) => string): Written {
 
 export interface Drafted {
   readonly account: Account
-  readonly configuration: OfClients & Pick<Configuration, 'destinations'>
+  readonly configuration: OfClients & Pick<Configuration, 'destinations' | 'postgres'>
 }
 
 /** The account with the configuration around it; null as its name: the first. Rejects with ERR_USAGE when the schema finds a
@@ -105,7 +107,8 @@ export function drafted(text: string, name: string | null, file: string, { env }
   const { configuration, problems } = assemble(parseText(text).root, resolve)
   const account = configuration?.accounts.find((one) => name === null || one.name === name)
   if (account !== undefined && configuration !== null) {
-    return { account, configuration: { ...configuration, statePath: configuration.statePath ?? usualStatePath(env) } }
+    const place = statePlace({ path: configuration.statePath, postgres: configuration.postgres }, env)
+    return { account, configuration: { ...configuration, ...place } }
   }
   const [problem] = problems
   const key = pathText(problem?.path.slice(2) ?? [])

@@ -1,5 +1,6 @@
 // The end of `init`: what was written, and what to do now. Also `--cron` and `--systemd` alone.
-import { findConfiguration, IN_ENVIRONMENT, resolvePath } from '../../../config/paths.ts'
+import { findConfiguration, IN_ENVIRONMENT } from '../../../config/paths.ts'
+import { stateWord } from '../../../config/state/place.ts'
 import { display } from '../../../display.ts'
 import { refuseInEnvironment } from '../../open/new-file.ts'
 import { cronLine, systemdUnit } from '../../open/schedule-lines.ts'
@@ -57,7 +58,7 @@ export async function printSchedule(invocation: InitInvocation, surroundings: Su
 }
 
 function stateOf({ state }: InitInvocation, { cwd, env }: Surroundings): string | null {
-  return state === null ? null : resolvePath(state, cwd, env)
+  return state === null ? null : stateWord(state, cwd, env)
 }
 
 /** As a person writes it. */

@@ -5,6 +5,7 @@ import { provesDelivery } from '../../../config/destinations/destinations.ts'
 import { isLoopback } from '../../../config/values/host.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import { namedState } from '../../../config/state/place.ts'
 import type { Account, Configuration, DestinationConfig } from '../../../config/schema.ts'
 import {
   accountFromUrl,
@@ -49,7 +50,7 @@ export async function openMigration(
 
 function narrowed({ configuration, accounts }: Plan, { account, ledger }: Pick<Chosen, 'account' | 'ledger'>): Plan {
   return {
-    configuration: { ...configuration, statePath: ledger },
+    configuration: { ...configuration, ...ledger },
     accounts: selected({ accounts, disabled: [] }, [account]),
   }
 }
@@ -80,7 +81,7 @@ async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: 
   if (usual?.destinations.has(pair.to) !== true && isUrl(pair.to)) signsInAt(pair.to)
   const account = accountFromUrl(pair.from, await besideOf(source, { user, host }, '', surroundings), resolve)
   const destination = await destinationOf(pair.to, usual, invocation, surroundings)
-  const named = invocation.state === null ? null : resolve(invocation.state)
+  const named = invocation.state === null ? null : namedState(invocation.state, cwd, env).statePath
   const configuration = migrationConfiguration(account, destination, {
     usual,
     statePath: named ?? usual?.statePath ?? usualStatePath(env),

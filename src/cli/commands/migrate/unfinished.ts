@@ -1,5 +1,6 @@
 // Migrations that are not finished: `--list` shows them, `--resume` chooses the one that goes on.
 import { usualStatePath } from '../../../config/paths.ts'
+import { inFile, type StatePlace } from '../../../config/state/place.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Unfinished } from '../../../migrate/unfinished.ts'
@@ -15,7 +16,7 @@ import type { MigrateInvocation } from './options.ts'
 /** An unfinished migration, as it goes on. */
 export interface Chosen extends Remembered {
   readonly account: string
-  readonly ledger: string
+  readonly ledger: StatePlace
 }
 
 interface Found extends Unfinished, Remembered {}
@@ -53,11 +54,13 @@ function wrongChoice(from: string | null, count: number): string {
 }
 
 async function unfinished(invocation: MigrateInvocation, surroundings: Surroundings): Promise<readonly Found[]> {
-  const { output, rooms } = surroundings
+  const { output, rooms, env } = surroundings
   const { unfinishedMigrations } = await import('../../../migrate/unfinished.ts')
   const { openLedger } = await rooms.ledger()
-  const places = await statePaths(invocation, surroundings)
-  const { unfinished: list, problems } = await unfinishedMigrations(places, openLedger)
+  const places = await statePlaces(invocation, surroundings)
+  const { unfinished: list, problems } = await unfinishedMigrations(places, (place) =>
+    openLedger(place, { env, readOnly: true }),
+  )
   for (const problem of problems) output.problem(`warning: ${problem}`)
   return list.flatMap((one) => {
     const found = remembered(one.memo)
@@ -66,11 +69,12 @@ async function unfinished(invocation: MigrateInvocation, surroundings: Surroundi
 }
 
 /** The ledger of the configuration, if there is one, and the usual one: a mailbox by URL needs no configuration. */
-async function statePaths(invocation: MigrateInvocation, surroundings: Surroundings): Promise<readonly string[]> {
-  const usual = usualStatePath(surroundings.env)
+async function statePlaces(invocation: MigrateInvocation, surroundings: Surroundings): Promise<readonly StatePlace[]> {
+  const usual = inFile(usualStatePath(surroundings.env))
   try {
-    const { statePath } = await outlineOf(invocation, surroundings)
-    return invocation.state === null ? [...new Set([statePath, usual])] : [statePath]
+    const { statePath, postgres } = await outlineOf(invocation, surroundings)
+    const isUsual = postgres === null && statePath === usual.statePath
+    return [{ statePath, postgres }, ...(invocation.state === null && !isUsual ? [usual] : [])]
   } catch (error) {
     const isConfiguration = error instanceof PopfetchError && error.code === 'ERR_CONFIG'
     if (!isConfiguration || invocation.config !== null) throw error

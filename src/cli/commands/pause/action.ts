@@ -13,7 +13,7 @@ export async function run(invocation: PauseInvocation, surroundings: Surrounding
   const { output, rooms, env } = surroundings
   const outline = await outlineOf(invocation, surroundings)
   const { openLedger } = await rooms.ledger()
-  await using ledger = await openLedger(outline.statePath)
+  await using ledger = await openLedger(outline, { env })
   const wanted = await meantBy(invocation.names, outline, ledger)
   const pauses = await ledger.pauses.begin(wanted, `${userName(env)}@${hostname()}`, invocation.forMs)
   if (invocation.json) output.object({ ok: true, accounts: [], paused: pauses.map(pauseJson) })

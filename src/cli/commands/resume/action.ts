@@ -9,10 +9,10 @@ import type { ResumeInvocation } from './options.ts'
 
 /** Rejects with ERR_USAGE for a name that means nothing; nothing is changed then. What is not paused is no error. */
 export async function run({ names, ...options }: ResumeInvocation, surroundings: Surroundings): Promise<number> {
-  const { output, rooms } = surroundings
+  const { output, rooms, env } = surroundings
   const outline = await outlineOf(options, surroundings)
   const { openLedger } = await rooms.ledger()
-  await using ledger = await openLedger(outline.statePath)
+  await using ledger = await openLedger(outline, { env })
   const wanted = names.length === 0 ? await ledger.pauses.all() : await meantBy(names, outline, ledger)
   const ended = await ledger.pauses.end(wanted)
   if (options.json) output.object({ ok: true, accounts: [], resumed: ended.map(pauseJson) })

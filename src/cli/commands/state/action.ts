@@ -33,6 +33,8 @@ export async function run(invocation: StateInvocation, surroundings: Surrounding
     await restore(invocation, outline, surroundings)
     return EXIT_OK
   }
+  if (invocation.operation === 'backup' && outline.postgres !== null)
+    (await import('./database.ts')).refuseForDatabase('backup', outline.postgres)
   if (invocation.operation === 'check') return await check(invocation, outline, surroundings)
   if (invocation.operation === 'repair') return await repair(invocation, outline, surroundings)
   if (invocation.operation === 'upgrade') return await upgrade(invocation, outline, surroundings)

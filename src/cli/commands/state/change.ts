@@ -143,9 +143,10 @@ export async function backUp(
 
 export async function restore(
   { file: typed, json }: StateRequests['restore'] & Pick<CommonOptions, 'json'>,
-  { statePath }: Outline,
+  { statePath, postgres }: Outline,
   { output, cwd, env }: Surroundings,
 ): Promise<void> {
+  if (postgres !== null) (await import('./database.ts')).refuseForDatabase('restore', postgres)
   const file = resolvePath(typed, cwd, env)
   const { restoreLedger } = await import('../../../ledger/sqlite/restore.ts')
   const { place, kept, accounts, messages } = await restoreLedger(statePath, file)

@@ -42,7 +42,9 @@ export async function forgetDeparted(olderMs: number, context: LedgerContext): P
   )
   const gone = new Set(forgotten.map(({ account }) => users.get(account) ?? ''))
   const signIns = forgotten.length === 0 ? [] : await forgetSignIns(configuration, gone, env)
-  const copies = forgotten.length + destinations.length === 0 ? [] : await everyCopy(writable.place)
+  const isNothing = forgotten.length + destinations.length === 0
+  // What copies there are of a database, nobody knows here.
+  const copies = isNothing || outline.postgres !== null ? [] : await everyCopy(writable.place)
   if (json) return output.object({ ok: true, forgotten, destinations, signIns, copies })
   for (const { account, messages } of forgotten)
     output.prose(`${account}: forgotten, with ${counted(messages, 'message')}`)

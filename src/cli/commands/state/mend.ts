@@ -12,9 +12,12 @@ import type { Surroundings } from '../../surroundings.ts'
 /** Resolves to 74 where it is damaged. */
 export async function check(
   { json }: Pick<CommonOptions, 'json'>,
-  { statePath }: Outline,
-  { output }: Surroundings,
+  outline: Outline,
+  surroundings: Surroundings,
 ): Promise<number> {
+  const { statePath, postgres } = outline
+  const { output } = surroundings
+  if (postgres !== null) return await (await import('./database.ts')).checkDatabase({ json }, outline, surroundings)
   const { checkLedger, copiesBeside } = await import('../../../ledger/sqlite/mend/repair.ts')
   const { place, accounts, messages, faults } = await checkLedger(statePath)
   const isSound = faults.length === 0
@@ -33,9 +36,10 @@ export async function check(
 /** Rejects with ERR_LEDGER where nothing can be saved. */
 export async function repair(
   { json }: Pick<CommonOptions, 'json'>,
-  { statePath }: Outline,
+  { statePath, postgres }: Outline,
   { output }: Surroundings,
 ): Promise<number> {
+  if (postgres !== null) (await import('./database.ts')).refuseForDatabase('repair', postgres)
   const { repairLedger, copiesBeside } = await import('../../../ledger/sqlite/mend/repair.ts')
   const repaired = await repairLedger(statePath)
   if (repaired === null) {
@@ -51,9 +55,12 @@ export async function repair(
 /** Rejects with ERR_BUSY while a popfetch is at work and something is to be taken away. */
 export async function upgrade(
   { json }: Pick<CommonOptions, 'json'>,
-  { statePath }: Outline,
-  { output }: Surroundings,
+  outline: Outline,
+  surroundings: Surroundings,
 ): Promise<number> {
+  const { statePath, postgres } = outline
+  const { output } = surroundings
+  if (postgres !== null) return await (await import('./database.ts')).upgradeDatabase({ json }, outline, surroundings)
   const { upgradeLedger } = await import('../../../ledger/sqlite/mend/upgrade.ts')
   const { place, kept, steps, oldest } = await upgradeLedger(statePath)
   if (json) output.object({ ok: true, ledger: place, schema: steps, upgraded: kept !== null, kept })

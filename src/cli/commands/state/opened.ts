@@ -2,6 +2,10 @@
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { LedgerContext } from '../../open/read-ledger.ts'
 
-export async function openToChange({ outline, surroundings }: LedgerContext): Promise<Ledger> {
-  return (await surroundings.rooms.ledger()).openLedger(outline.statePath)
+export async function openToChange({
+  outline,
+  surroundings,
+}: Pick<LedgerContext, 'outline' | 'surroundings'>): Promise<Ledger> {
+  const { rooms, env } = surroundings
+  return await (await rooms.ledger()).openLedger(outline, { env })
 }

@@ -1,6 +1,7 @@
 // `popfetch uninstall`: looks at what popfetch has on this machine, and prints the command that removes each. It changes nothing, asks
 // no server, and works with a broken configuration, without a home, and where nothing was ever set up.
-import { usualStatePath } from '../../../config/paths.ts'
+import { stateFolder, usualStatePath } from '../../../config/paths.ts'
+import { inFile, placeName, type StatePlace } from '../../../config/state/place.ts'
 import type { Outline } from '../../../config/outline.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { FIRST_OF } from '../../../config/values/written.ts'
@@ -13,7 +14,7 @@ import { type Findings, type Found, joined, NOTHING, removal } from './found.ts'
 import { programFindings } from './program.ts'
 import { cronFindings, unitFindings } from './schedule.ts'
 import { configurationFiles, configurationFindings, secretFindings } from './secrets.ts'
-import { isThere, mailIn, stateFindings } from './state.ts'
+import { isThere, mailIn, schemaFindings, stateFindings } from './state.ts'
 import { findingsJson, tell } from './text.ts'
 
 /** Resolves to 0 whatever is found: the question was answered. */
@@ -34,12 +35,15 @@ async function findingsOf(invocation: CommonOptions, surroundings: Surroundings)
   const logFile = configuration?.log.file ?? null
   return joined([
     ...(await Promise.all(
-      ledgers.map(async (ledger) => await daemonAt(ledger, ledger === outline?.statePath, invocation, surroundings)),
+      ledgers.map(
+        async (ledger) => await daemonAt(ledger, ledger.statePath === outline?.statePath, invocation, surroundings),
+      ),
     )),
     await unitFindings(surroundings),
     await cronFindings(surroundings),
     configuration === null ? NOTHING : await signIns(configuration, invocation, surroundings),
     ...(await Promise.all(ledgers.map(async (ledger) => await stateFindings(ledger, { logFile, env })))),
+    ...ledgers.map(({ postgres }) => (postgres === null ? NOTHING : schemaFindings(postgres))),
     await secretFindings(configuration, files, surroundings),
     await configurationFindings(files, surroundings),
     await programFindings(surroundings),
@@ -69,32 +73,34 @@ function warn(message: string, output: Surroundings['output']): void {
 }
 
 /** That of the configuration, and the usual one. */
-function ledgersOf(outline: Outline | null, { state }: CommonOptions, env: NodeJS.ProcessEnv): readonly string[] {
-  const named = outline === null ? [] : [outline.statePath]
+function ledgersOf(outline: Outline | null, { state }: CommonOptions, env: NodeJS.ProcessEnv): readonly StatePlace[] {
+  const named: readonly StatePlace[] = outline === null ? [] : [outline]
   if (state !== null && outline !== null) return named
   try {
-    return [...new Set([...named, usualStatePath(env)])]
+    const usual = inFile(usualStatePath(env))
+    return named.some(({ statePath }) => statePath === usual.statePath) ? named : [...named, usual]
   } catch {
     return named
   }
 }
 
 async function daemonAt(
-  ledger: string,
+  ledger: StatePlace,
   isConfigured: boolean,
   invocation: CommonOptions,
   surroundings: Surroundings,
 ): Promise<Findings> {
-  if (!(await isThere(ledger))) return NOTHING
+  const { statePath, postgres } = ledger
+  if (!(await isThere(postgres === null ? statePath : stateFolder(ledger)))) return NOTHING
   try {
-    const running = await askRunning(ledger, { verb: 'status' }, surroundings)
+    const running = await askRunning(statePath, { verb: 'status' }, surroundings)
     if (running === null) return NOTHING
-    const words = ['popfetch', 'stop', ...(isConfigured ? optionsOf(invocation) : ['--state', ledger])]
+    const words = ['popfetch', 'stop', ...(isConfigured ? optionsOf(invocation) : ['--state', placeName(ledger)])]
     return { found: [removal('daemon', `pid ${running.pid}`, words)], kept: [] }
   } catch (error) {
     surroundings.signal.throwIfAborted()
     const note = `it cannot be asked whether it runs: ${asPopfetchError(error, 'process').message}`
-    return { found: [{ kind: 'daemon', what: ledger, command: null, note }], kept: [] }
+    return { found: [{ kind: 'daemon', what: placeName(ledger), command: null, note }], kept: [] }
   }
 }
 

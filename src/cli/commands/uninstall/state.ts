@@ -2,6 +2,8 @@
 import { lstat } from 'node:fs/promises'
 import path from 'node:path'
 import { stateFolder, usualLogFile } from '../../../config/paths.ts'
+import type { StatePlace } from '../../../config/state/place.ts'
+import { type Postgres, postgresUrl, SCHEMA } from '../../../config/state/postgres.ts'
 import { socketPath } from '../../../daemon/control/protocol.ts'
 import { type Findings, type Found, joined, type Kept, NOTHING, removal, removedFile } from './found.ts'
 import { namesIn, ownFolder } from './folders.ts'
@@ -16,11 +18,13 @@ const MIGRATIONS = new RegExp(`^${HEX}{24}\\.db(?:[.-][\\w.-]*)?(?:/(?:${HEX}{32
 const SUFFIX = /^(?:$|[-.][\w.-]+$)/
 /** Never opened here: closing a descriptor of one would drop SQLite's locks. */
 const OF_SQLITE: ReadonlySet<string> = new Set(['', '-wal', '-shm'])
+/** Folders that popfetch has named. */
+const OURS = new RegExp(`^(?:popfetch|postgres-${HEX}{16})$`)
 /** A file of mail begins so (RFC 4155). */
 const MBOX = 'From '
 
 export async function stateFindings(
-  statePath: string,
+  { statePath }: Pick<StatePlace, 'statePath'>,
   { logFile, env }: { readonly logFile: string | null; readonly env: NodeJS.ProcessEnv },
 ): Promise<Findings> {
   const folder = stateFolder({ statePath })
@@ -42,9 +46,19 @@ export async function stateFindings(
   return { ...all, found: [...all.found, ...(await emptied(folder, all))] }
 }
 
+/** What is in a database, for all machines. */
+export function schemaFindings(postgres: Postgres): Findings {
+  const { schema } = postgres
+  const url = postgresUrl({ ...postgres, schema: SCHEMA, tls: false })
+  const words = ['psql', url, '-c', `DROP SCHEMA ${schema} CASCADE`]
+  const note =
+    'of all machines: the record of what was delivered: without it, mail that is still on a server comes again'
+  return { found: [removal('ledger', postgresUrl(postgres), words, note)], kept: [] }
+}
+
 /** The last: the folder itself, if it has popfetch's name. rmdir removes no folder in which something is left. */
 async function emptied(folder: string, { found }: Findings): Promise<readonly Found[]> {
-  if (path.basename(folder) !== 'popfetch' || !(await isThere(folder))) return []
+  if (!OURS.test(path.basename(folder)) || !(await isThere(folder))) return []
   const listed = new Set(found.map(({ what }) => what))
   const left = (await namesIn(folder)).filter((name) => !listed.has(path.join(folder, name)))
   return left.length === 0 ? [removal('ledger', folder, ['rmdir', '--', folder], 'empty then')] : []

@@ -17,7 +17,7 @@ export async function run(invocation: VerifyInvocation, surroundings: Surroundin
   tellWarnings(configuration.warnings, invocation, surroundings)
   await using log = await openConfiguredLog(configuration, invocation, surroundings)
   const { openLedger } = await rooms.ledger()
-  await using ledger = await openLedger(configuration.statePath, { readOnly: true })
+  await using ledger = await openLedger(configuration, { env, readOnly: true })
   const { verifyAll } = await import('../../../verify/verify.ts')
   const tell = (verdict: Verdict): void => {
     if (json) return

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
 import pg from 'pg'
 import { checkServerIdentity } from '../../../server-identity.ts'
-import { asFault, Lost, type Server } from './server.ts'
+import { asFault, Lost, type Server, withoutPassword } from './server.ts'
 
 /** What stands in a column: bytes, a number, text of our own. */
 export type Cell = Buffer | number | string | boolean | null
@@ -53,14 +53,13 @@ export class Connection {
     { limitMs, ended, notified }: { limitMs: number; ended: () => void; notified?: (channel: string) => void },
   ): Promise<Connection> {
     const socket = new Socket()
-    const password = await server.password()
     const client = new pg.Client({
       host: server.host,
       port: server.port,
       user: server.user,
       database: server.database,
-      // Never the one of the environment.
-      password: () => password ?? '',
+      // Asked for where the server wants one; never that of the environment.
+      password: () => passwordOf(server),
       application_name: 'popfetch',
       ssl: server.tls === null ? false : tlsOf(server.host, server.tls.ca),
       stream: () => socket,
@@ -87,6 +86,11 @@ export class Connection {
     }
   }
 
+  /** As it was told when the connection began. A pool tells a number of its own. */
+  get backend(): number | null {
+    return 'processID' in this.#client ? Number(this.#client.processID) : null
+  }
+
   get isOver(): boolean {
     return this.#isOver
   }
@@ -97,6 +101,16 @@ export class Connection {
     const query = { name: nameOf(text), text, values: [...values], rowMode: 'array' as const }
     try {
       const { rows } = await this.#limited(this.#client.query<Cell[]>(query), limitMs)
+      return rows
+    } catch (thrown) {
+      throw asFault(thrown)
+    }
+  }
+
+  /** One statement, without values and not prepared. */
+  async ask(text: string, limitMs: number): Promise<readonly Row[]> {
+    try {
+      const { rows } = await this.#limited(this.#client.query<Cell[]>({ text, rowMode: 'array' }), limitMs)
       return rows
     } catch (thrown) {
       throw asFault(thrown)
@@ -140,6 +154,12 @@ export class Connection {
   destroy(): void {
     this.#socket.destroy()
   }
+}
+
+async function passwordOf({ place, password }: Server): Promise<string> {
+  const found = await password()
+  if (found === null) throw withoutPassword(place)
+  return found
 }
 
 function tlsOf(host: string, ca: string | Buffer | null): pg.ClientConfig['ssl'] {

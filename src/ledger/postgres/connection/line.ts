@@ -2,7 +2,8 @@
 // for a database that is away, but not for long.
 import { setTimeout as wait } from 'node:timers/promises'
 import { Connection, type Row, type Value } from './connection.ts'
-import { asFault, asLedgerError, Lost, misconfigured, type Server } from './server.ts'
+import { isPooled } from './pool.ts'
+import { asFault, asLedgerError, Lost, misconfigured, pooled, type Server } from './server.ts'
 
 /** How long a database that is away is waited for (DESIGN 4.6). */
 export const AWAY_MS = 10_000
@@ -98,7 +99,9 @@ export class Line {
       ended: () => undefined,
       ...(notified === undefined ? {} : { notified }),
     })
+    const another = (): Promise<Connection> => Connection.open(this.#server, { limitMs, ended: () => undefined })
     try {
+      if (await isPooled(connection, another, limitMs)) throw pooled(this.#server.place)
       const [, facts] = await Promise.all([
         connection.query(SETTINGS, [], limitMs),
         connection.query(FACTS, [], limitMs),

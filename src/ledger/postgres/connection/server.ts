@@ -12,7 +12,7 @@ export interface Server {
   readonly user: string
   readonly database: string
   readonly schema: string
-  /** Asked for at each connection; null: there is none. */
+  /** Asked for when the server wants one; null: there is none. */
   readonly password: () => Promise<string | null>
   /** TLS, with these authorities in PEM, or with the usual ones; null: no TLS (a socket, or this machine). */
   readonly tls: { readonly ca: string | Buffer | null } | null
@@ -75,6 +75,37 @@ export function bug(message: string, cause?: unknown): PopfetchError {
 export function away(place: string, cause: unknown): PopfetchError {
   const why = `the database is away (${wordsOf(cause)})`
   return ledgerError(place, why, 'mail stays where it is; popfetch goes on once the database is back', 'soon', cause)
+}
+
+export function withoutPassword(place: string): PopfetchError {
+  return ledgerError(
+    place,
+    'the database requires a password, and there is none',
+    'say with state.password where it is, or name a file in PGPASSFILE',
+    'later',
+  )
+}
+
+/** Opened to be read, where nothing was ever recorded. */
+export function noLedger(place: string, schema: string): PopfetchError {
+  return ledgerError(
+    place,
+    `there is none in this database yet (no tables in the schema "${schema}")`,
+    'the first poll makes it; if there should be one, look at database and schema',
+    'later',
+  )
+}
+
+export function olderLedger(place: string): PopfetchError {
+  return ledgerError(place, 'an older popfetch made it', 'poll once: that brings it up to date', 'later')
+}
+
+export function pooled(place: string): PopfetchError {
+  return misconfigured(
+    place,
+    'a pool in front of the database gives each statement another session (as pgbouncer does with pool_mode = transaction)',
+    'connect to the database itself, or let the pool keep a session (pool_mode = session)',
+  )
 }
 
 export function movedTo(place: string, to: string): PopfetchError {
