@@ -3,6 +3,7 @@
 // The one rule: the parser's own messages are never shown. They quote the text, and the text may hold a secret.
 import * as yaml from 'yaml'
 import { atOnce } from './turns.ts'
+import { ofPlain, readPlain } from './plain-yaml.ts'
 import { PROBLEMS_SHOWN, type Path, type Problem } from './problem.ts'
 import { SECRET_KEYS } from './values/values.ts'
 
@@ -66,6 +67,12 @@ export function parseText(text: string): TextDocument {
 
 /** As parseText, with pauses. Only the plain values of a text with anchors are made without one. */
 export function* parsing(text: string): Generator<void, TextDocument> {
+  const read = yield* readPlain(text)
+  return read === null ? yield* ofNodes(text) : ofPlain(read, text)
+}
+
+/** A text with all that YAML may have. */
+export function* ofNodes(text: string): Generator<void, TextDocument> {
   const lines = new yaml.LineCounter()
   const { document, faults } = yield* composed(text, lines)
   yield

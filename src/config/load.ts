@@ -1,7 +1,8 @@
 // From a configuration file to the effective configuration: this file tells the story of the room.
 // 1. paths.ts finds the file. sources/read-text.ts opens it, own-file.ts (ground) says who else could change it, permissions.ts who
 //    could read it. sources/include.ts finds more files, sources/asked.ts asks the program of `accountsFrom`.
-// 2. document.ts parses YAML and JSON into plain values and remembers the line of each.
+// 2. document.ts parses YAML and JSON into plain values and knows the line of each; plain-yaml.ts reads what needs no parser for all
+//    of YAML.
 // 3. assemble.ts looks up names, accounts/ merges `defaults` into each account. schema.ts has the keys and their defaults. A kind
 //    of destination has its own file in destinations/, a single value (a duration, a secret) has its schema in values/.
 // 4. Everything that is wrong becomes a line of one report: problem.ts has the words, sources/report.ts the places.

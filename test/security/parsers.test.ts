@@ -74,6 +74,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/config/daemon/telling.ts': config('as the file'),
   'src/config/daemon/told.ts': config('16 MiB, load.ts; of a broken file 21 lines; what is kept of it, 1 MiB'),
   'src/config/document.ts': config('16 MiB, load.ts; a million values'),
+  'src/config/plain-yaml.ts': { ...config('16 MiB, load.ts; half a million lines'), deep: 'twenty levels' },
   'src/config/paths.ts': own('a variable of systemd'),
   'src/config/problem.ts': config('as the file'),
   'src/config/state/password.ts': config('1 MiB'),
