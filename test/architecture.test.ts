@@ -170,6 +170,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/ledger/sqlite/schema/migrations.ts': 'makes new files',
   'src/ledger/sqlite/backup.ts': 'makes new files',
   'src/ledger/sqlite/restore.ts': 'makes a new file',
+  'src/ledger/sqlite/copy/ends.ts': 'makes a new file',
   'src/ledger/sqlite/mend/repair.ts': 'makes a new file, and looks at what own-file.ts has judged',
   'src/ledger/sqlite/mend/pages.ts': 'reads from descriptors that it is given',
   'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',

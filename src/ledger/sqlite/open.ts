@@ -31,6 +31,7 @@ import { number, rowOf, text } from './rows/row.ts'
 import { type Headers, keepHeaders } from './rows/headers.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
 import { fillIn, OlderFile } from './schema/older.ts'
+import { refuseSetAside } from './schema/set-aside.ts'
 import { readVersion } from './schema/version.ts'
 
 export interface LedgerOptions {
@@ -101,6 +102,7 @@ async function connect(path: string, readOnly: boolean, Kind = DatabaseSync): Pr
     if (id !== APPLICATION_ID) {
       throw ofAnotherProgram(path)
     }
+    await whenFree(path, () => refuseSetAside(path, database))
     // A copy was put in its place while it was waited for.
     if (identityOf(path) !== openedAs(database)) {
       closeFile(database)

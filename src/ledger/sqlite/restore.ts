@@ -22,6 +22,7 @@ import { isAnyAtWork } from './lease.ts'
 import { APPLICATION_ID, MIGRATIONS } from './schema/migrations.ts'
 import { asLedgerError, isBusy, LOCK_TIMEOUT_MS, whenFree } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
+import { refuseSetAside } from './schema/set-aside.ts'
 import { readVersion } from './schema/version.ts'
 
 export interface Restored {
@@ -78,6 +79,7 @@ function lookInto(file: string): { readonly accounts: number; readonly messages:
     database = new DatabaseSync(file, { readOnly: true, timeout: LOCK_TIMEOUT_MS })
     const id = number(rowOf(database.prepare('PRAGMA application_id'))?.[0])
     if (id !== APPLICATION_ID) throw problem(file, 'it is not a popfetch ledger')
+    refuseSetAside(file, database)
     const { steps, oldest } = readVersion(database)
     const known = MIGRATIONS.length
     if (oldest > known) {

@@ -108,9 +108,18 @@ export function pooled(place: string): PopfetchError {
   )
 }
 
+/** Before a place in `ledger.moved_to`: not all of that place is here yet, or it is not said that it is. */
+export const FILLING = 'filling from '
+
 export function movedTo(place: string, to: string): PopfetchError {
+  if (to.startsWith(FILLING)) return filledHalf(place, to.slice(FILLING.length))
   const advice = `use ${display(to)} in its place, with state: or --state`
   return misconfigured(place, `everything in it was copied to ${display(to)}, and that copy goes on`, advice)
+}
+
+function filledHalf(place: string, from: string): PopfetchError {
+  const why = `it is being filled from ${display(from)}, and that has not come to its end`
+  return ledgerError(place, why, 'if no popfetch state copy is at work, run it again', 'soon')
 }
 
 /** Anything thrown while the ledger was read or written, as a PopfetchError. */

@@ -79,6 +79,18 @@ export function newerLedger(path: string, found: number, known: number): Popfetc
   )
 }
 
+/** Not a matter of time: somebody must change the configuration. */
+export function movedAway(path: string, to: string): PopfetchError {
+  const [where, there] = [display(path), display(to)]
+  const message = `cannot use the ledger ${where}: everything in it was copied to ${there}, and that copy goes on: use ${there} in its place, with state: or --state`
+  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never' })
+}
+
+export function filledHalf(path: string, from: string): PopfetchError {
+  const message = `cannot use the ledger ${display(path)}: it is being filled from ${display(from)}, and that has not come to its end: if no popfetch state copy is at work, run it again`
+  return ledgerError(message, 'soon')
+}
+
 /** Somebody removed the file or put a wrong one there. Once the right one is back, it is used again. */
 export function movedLedger(path: string, cause?: PopfetchError): PopfetchError {
   const found = cause === undefined ? '' : ` (now: ${cause.message})`
