@@ -74,7 +74,7 @@ async function soak(): Promise<boolean> {
     }),
   )
   const destinations = {
-    inbox: { type: 'maildir', path: join(root, 'Mail', '{account}'), },
+    inbox: { type: 'maildir', path: join(root, 'Mail', '{account}') },
     relay: { type: 'smtp', host: sink.host, port: sink.port, tls: 'none', to: 'a@example.com', concurrency: 10 },
   }
   const near = database.url()

@@ -280,6 +280,8 @@ export class Writer {
       await this.#line.ready()
       if (this.#worker !== null) return this.#worker
       this.#line.reset()
+      // Whatever is wrong, timers and signals have their turn.
+      await new Promise(setImmediate)
     }
   }
 

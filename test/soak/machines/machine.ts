@@ -6,6 +6,8 @@ import { join } from 'node:path'
 
 const PROGRAM = process.env['POPFETCH'] ?? join(import.meta.dirname, '../../../bin/popfetch.ts')
 const TICKS_A_SECOND = 100
+/** One that was told to end needs nine seconds at most. */
+const LAST_MS = 20_000
 
 export interface Written {
   readonly accounts: object
@@ -50,9 +52,11 @@ export class Machine {
     const ending = this.#process
     if (ending === null) return null
     this.#cpuMs += cpuMs(this.pid)
-    const ended = ending.exitCode === null ? once(ending, 'exit') : Promise.resolve()
+    const ended = ending.exitCode === null && ending.signalCode === null ? once(ending, 'exit') : Promise.resolve()
     ending.kill(signal)
+    const limit = setTimeout(() => ending.kill('SIGKILL'), LAST_MS)
     await ended
+    clearTimeout(limit)
     this.#process = null
     return ending.exitCode
   }
@@ -88,9 +92,10 @@ export class Machine {
       })
   }
 
-  /** What it printed. */
+  /** What it printed beside its log. */
   get output(): string {
-    return readFileSync(join(this.#folder, 'output'), 'utf8').trim()
+    const lines = readFileSync(join(this.#folder, 'output'), 'utf8').trim().split('\n')
+    return lines.filter((line) => !line.startsWith('{')).join('\n')
   }
 }
 

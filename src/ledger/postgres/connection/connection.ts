@@ -40,11 +40,13 @@ function nameOf(text: string): string {
 export class Connection {
   readonly #client: pg.Client
   readonly #socket: Socket
+  readonly #ended: () => void
   #isOver = false
 
-  private constructor(client: pg.Client, socket: Socket) {
+  private constructor(client: pg.Client, socket: Socket, ended: () => void) {
     this.#client = client
     this.#socket = socket
+    this.#ended = ended
   }
 
   /** Rejects with Lost or Refused. `ended` is called once the connection is over, whoever ended it. */
@@ -68,12 +70,8 @@ export class Connection {
       types: TYPES,
       pipeline: true,
     })
-    const connection = new Connection(client, socket)
-    const over = (): void => {
-      if (connection.#isOver) return
-      connection.#isOver = true
-      ended()
-    }
+    const connection = new Connection(client, socket, ended)
+    const over = (): void => connection.#end()
     client.on('error', over)
     client.on('end', over)
     if (notified !== undefined) client.on('notification', ({ channel }) => notified(channel))
@@ -150,9 +148,17 @@ export class Connection {
     this.#socket.unref()
   }
 
-  /** Ends it at once: whatever waits rejects with Lost. */
+  /** Ends it at once: whatever waits rejects with Lost. It is over when this returns, so that nobody who asks for a connection gets this
+   *  one again. */
   destroy(): void {
     this.#socket.destroy()
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#ended()
   }
 }
 
