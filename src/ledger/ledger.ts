@@ -130,6 +130,8 @@ export interface PollEnd {
   readonly mark: ListingMark | null
   /** Adds to the counts of this day (UTC, by the ledger's clock), see Records.days; null: nothing. */
   readonly day: DayCounts | null
+  /** False: nothing of any message changed, and it need not survive a power cut. Absent: it does. */
+  readonly lasting?: boolean
 }
 
 /** Where popfetch remembers what it has delivered. A ledger of your own keeps all that is promised here and above (durable when it

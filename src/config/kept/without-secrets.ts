@@ -29,9 +29,10 @@ export function withoutSecrets(
   const secrets: Pieces[] = []
   const copies = new Map<object, unknown>()
   const known = new Map<string, Place>()
+  const places = new Places(texts)
   const secret = (given: SecretText): Uint32Array => {
     const text = given.reveal()
-    const place = given === composed ? null : placeOf(text, texts)
+    const place = given === composed ? null : places.of(text)
     if (place === null && given !== composed) throw new NoPlainValue()
     if (place !== null) known.set(text, place)
     secrets.push(place === null ? [] : [place])
@@ -94,12 +95,32 @@ function copied(one: object, copy: (inner: unknown) => unknown): unknown {
   return Object.fromEntries(Object.entries(one).map(([key, inner]) => [key, copy(inner)]))
 }
 
-function placeOf(secret: string, texts: readonly string[]): Place | null {
-  for (const [text, content] of texts.entries()) {
-    const at = content.indexOf(secret)
-    if (at >= 0) return { text, at, length: secret.length }
+/** Where secrets stand. They are mostly asked for in the order in which they are written: each is looked for behind the one before, so
+ *  that ten thousand do not each begin at the start of a long text. */
+class Places {
+  readonly #texts: readonly string[]
+  #last: Place = { text: 0, at: 0, length: 0 }
+
+  constructor(texts: readonly string[]) {
+    this.#texts = texts
   }
-  return null
+
+  /** Null: in none of the texts. */
+  of(secret: string): Place | null {
+    const { text, at, length } = this.#last
+    const next = this.#texts[text]?.indexOf(secret, at + length) ?? -1
+    const found = next < 0 ? this.#anywhere(secret) : { text, at: next, length: secret.length }
+    this.#last = found ?? this.#last
+    return found
+  }
+
+  #anywhere(secret: string): Place | null {
+    for (const [text, content] of this.#texts.entries()) {
+      const at = content.indexOf(secret)
+      if (at >= 0) return { text, at, length: secret.length }
+    }
+    return null
+  }
 }
 
 function piecesOf(text: string, known: ReadonlyMap<string, Place>): Pieces {

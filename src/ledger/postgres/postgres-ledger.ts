@@ -262,7 +262,8 @@ export class PostgresLedger implements Ledger {
     return forgotten
   }
 
-  async finish(lease: Lease, { identity, health, facts, wholeListing, mark, day }: PollEnd): Promise<void> {
+  async finish(lease: Lease, end: PollEnd): Promise<void> {
+    const { identity, health, facts, wholeListing, mark, day, lasting = true } = end
     const change = {
       host: base64(identity.host),
       port: identity.port,
@@ -290,7 +291,7 @@ export class PostgresLedger implements Ledger {
             },
           }),
     }
-    await this.#access.change(lease, [['finish', change]])
+    await this.#access.change(lease, [['finish', change]], { lasting })
   }
 
   async told(account: string, told: Told | null): Promise<void> {

@@ -80,9 +80,13 @@ export class Access {
   }
 
   /** A change of an account that is known, under its lease. */
-  async change<T>(lease: Lease, apply: (accountId: number, nowMs: number) => T): Promise<T> {
+  async change<T>(
+    lease: Lease,
+    apply: (accountId: number, nowMs: number) => T,
+    durability: Durability = 'disk',
+  ): Promise<T> {
     this.requireHeld(lease)
-    return await this.write(() => apply(this.#accounts.idOf(lease.account), this.surroundings.nowMs()))
+    return await this.write(() => apply(this.#accounts.idOf(lease.account), this.surroundings.nowMs()), durability)
   }
 
   /** Throws ERR_LEASE_LOST. A ledger that is closed says that first. */

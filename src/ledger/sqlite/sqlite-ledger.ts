@@ -340,10 +340,11 @@ export class SqliteLedger implements Ledger {
   }
 
   finish(lease: Lease, end: PollEnd): Promise<void> {
-    return this.#access.change(lease, (id, nowMs) => {
+    const apply = (id: number, nowMs: number): void => {
       this.#open.accounts.finish(lease.account, end)
       if (end.day !== null) this.#open.days.add(id, end.day, nowMs)
-    })
+    }
+    return this.#access.change(lease, apply, end.lasting === false ? 'process' : 'disk')
   }
 
   memo(name: string): Promise<string | null> {

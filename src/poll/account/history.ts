@@ -358,6 +358,7 @@ export class History {
           account: this.#account,
           lastPollMs: health.lastPollMs,
         }),
+        ...(this.mark.isFound ? { lasting: false } : {}),
         day: dayCounts(tally, { before: this.record, facts: this.#facts, failures: health.failures }, nowMs()),
       })
     } catch (failure) {

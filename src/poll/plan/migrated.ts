@@ -12,14 +12,23 @@ import { openLedger } from '../../ledger/sqlite/open.ts'
 export const MIGRATED = 'migrated'
 /** The ledgers of migrations: one for each mailbox and destination. `statePaths`: the ledgers that they lie beside. */
 export async function migrationLedgers(statePaths: readonly string[]): Promise<readonly string[]> {
-  const folders = new Set(statePaths.map((statePath) => path.join(stateFolder({ statePath }), 'migrations')))
   const found: string[] = []
-  for (const folder of folders) {
-    const names = await readdir(folder).catch(() => [])
-    found.push(...names.filter((name) => /^[0-9a-f]{24}\.db$/.test(name)).map((name) => path.join(folder, name)))
-  }
+  for (const folder of foldersOf(statePaths)) found.push(...(await ledgersIn(folder)))
   return found
 }
+
+function foldersOf(statePaths: readonly string[]): ReadonlySet<string> {
+  return new Set(statePaths.map((statePath) => path.join(stateFolder({ statePath }), 'migrations')))
+}
+
+async function ledgersIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => /^[0-9a-f]{24}\.db$/.test(name)).map((name) => path.join(folder, name))
+}
+
+/** A folder that was changed so shortly before it was read may have been changed again since, at what its file system calls the same
+ *  time. */
+const SAME_TIME_MS = 2000
 
 /** The ledgers of finished migrations, as the polls of a process see them. */
 export class Migrated {
@@ -31,6 +40,9 @@ export class Migrated {
     { readonly version: string; readonly mailboxes: Promise<readonly AccountIdentity[]> }
   >()
 
+  /** By folder, likewise: most have none, and each idle poll of an empty mailbox asks. */
+  readonly #files = new Map<string, { readonly version: string | null; readonly files: readonly string[] }>()
+
   constructor({ statePath }: Pick<Configuration, 'statePath'>, env: NodeJS.ProcessEnv) {
     this.#statePath = statePath
     this.#env = env
@@ -39,10 +51,19 @@ export class Migrated {
   /** Those that know this mailbox. */
   async of(account: Account): Promise<readonly string[]> {
     const found: string[] = []
-    for (const file of await migrationLedgers([this.#statePath, ...this.#usual()])) {
-      if ((await this.#mailboxes(file)).some((identity) => isOf(identity, account))) found.push(file)
-    }
+    for (const folder of foldersOf([this.#statePath, ...this.#usual()]))
+      for (const file of await this.#ledgersIn(folder))
+        if ((await this.#mailboxes(file)).some((identity) => isOf(identity, account))) found.push(file)
     return found
+  }
+
+  async #ledgersIn(folder: string): Promise<readonly string[]> {
+    const version = folderVersion(folder, Date.now())
+    const known = this.#files.get(folder)
+    if (version !== null && known?.version === version) return known.files
+    const files = await ledgersIn(folder)
+    this.#files.set(folder, { version, files })
+    return files
   }
 
   /** Without a configuration a migration has its ledger beside the usual one. */
@@ -63,6 +84,17 @@ export class Migrated {
     const mailboxes = finishedIn(file).catch(() => [])
     this.#read.set(file, { version, mailboxes })
     return mailboxes
+  }
+}
+
+/** The same as long as no file came or went; null: nobody can tell. */
+function folderVersion(folder: string, nowMs: number): string | null {
+  try {
+    const stats = statSync(folder, { throwIfNoEntry: false })
+    if (stats === undefined) return 'none'
+    return Math.abs(nowMs - stats.mtimeMs) < SAME_TIME_MS ? null : `${stats.ino} ${stats.mtimeMs}`
+  } catch {
+    return null
   }
 }
 

@@ -66,15 +66,18 @@ function placeByDigit(numbers: Uint32Array, shift: number, order: Uint32Array, s
 }
 
 const FIRST_BYTES = 4096
+/** Up to there it is copied as it grows: to set aside room for the longest list costs more than a short one. */
+const SMALL_BYTES = 64 * 1024
 const STEP_BYTES = 1 << 20
 
 /** Memory that grows in place: a million lines are not copied again at each step, and no spare half is kept allocated. */
 export class GrowingBytes {
-  readonly #memory: ArrayBuffer
+  readonly #limitBytes: number
+  #memory = new ArrayBuffer(FIRST_BYTES)
   #bytes = 0
 
   constructor(limitBytes: number) {
-    this.#memory = new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
+    this.#limitBytes = limitBytes
   }
 
   get bytes(): number {
@@ -83,16 +86,29 @@ export class GrowingBytes {
 
   /** There is always room within the limits of a listing. */
   add(more: Uint8Array): void {
-    const memory = this.#memory
     const needed = this.#bytes + more.length
-    const next = memory.byteLength + Math.min(memory.byteLength, STEP_BYTES)
-    if (needed > memory.byteLength) memory.resize(Math.min(memory.maxByteLength, Math.max(needed, next)))
-    new Uint8Array(memory).set(more, this.#bytes)
+    if (needed > this.#memory.byteLength) this.#grow(needed)
+    new Uint8Array(this.#memory).set(more, this.#bytes)
     this.#bytes = needed
+  }
+
+  #grow(needed: number): void {
+    const memory = this.#memory
+    const next = Math.max(needed, memory.byteLength + Math.min(memory.byteLength, STEP_BYTES))
+    if (memory.resizable) {
+      memory.resize(Math.min(memory.maxByteLength, next))
+      return
+    }
+    this.#memory =
+      needed > SMALL_BYTES
+        ? new ArrayBuffer(Math.min(this.#limitBytes, next), { maxByteLength: this.#limitBytes })
+        : new ArrayBuffer(next)
+    new Uint8Array(this.#memory).set(new Uint8Array(memory, 0, this.#bytes))
   }
 
   /** Hands over the memory, cut to what was added. The object is of no use afterwards. */
   take(): ArrayBuffer {
+    if (!this.#memory.resizable) return this.#memory.slice(0, this.#bytes)
     this.#memory.resize(this.#bytes)
     return this.#memory.transferToFixedLength()
   }

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Call, keepConfiguration, keptConfiguration } from '../../../src/config/kept/kept.ts'
+import { withoutSecrets, withSecrets } from '../../../src/config/kept/without-secrets.ts'
 import { Witness } from '../../../src/config/kept/witness.ts'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import type { Configuration } from '../../../src/config/schema.ts'
@@ -248,4 +249,17 @@ test('a witness names each variable that was asked for, set or not', () => {
   const witness = new Witness({ HOME: '/h', B: '2' })
   expect([witness.env['B'], witness.env['A'], 'C' in witness.env]).toEqual(['2', undefined, false])
   expect(witness.names).toEqual(['A', 'B', 'C', 'POPFETCH_CONTAINER', 'UMASK'])
+})
+
+test('secrets are found wherever they stand, in any order, in any of the texts, and some twice', () => {
+  const texts = ['a: one\nb: two\n', 'c: three\nd: one more\ne: two\n']
+  const values = ['two', 'one', 'one more', 'three', 'two', 'one']
+  const plain = withoutSecrets(
+    values.map((text) => new SecretText(text)),
+    texts,
+  )
+  expect(JSON.stringify(plain)).not.toMatch(/one|two|three/)
+  if (plain === null) throw new Error('all of them stand there')
+  expect((withSecrets(plain, texts) as SecretText[]).map((secret) => secret.reveal())).toEqual(values)
+  expect(withoutSecrets([new SecretText('two'), new SecretText('four')], texts)).toBeNull()
 })

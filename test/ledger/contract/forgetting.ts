@@ -128,7 +128,7 @@ export function forgetting(kind: Kind): void {
       for (const left of [mark, { ...mark, dueMs: null }, null]) {
         {
           await using lease = await leaseOf(ledger, 'a')
-          await ledger.finish(lease, pollEnd({ mark: left }))
+          await ledger.finish(lease, pollEnd({ mark: left, lasting: left !== mark }))
         }
         const again = await place.open()
         await using lease = await again.lease('a')
