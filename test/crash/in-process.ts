@@ -1,8 +1,8 @@
 // Polls of a scene in this process, through the real rooms, for the thousands of polls of the model. A poll whose ledger
 // dies at a chosen call is what a kill leaves behind, as far as the ledger is asked. Real kills are in the other suites.
 import { loadConfiguration } from '../../src/config/load.ts'
+import { openLedger } from '../../src/config/state/open-ledger.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
@@ -26,7 +26,7 @@ export async function pollHere(scene: Scene, { death, acceptNewIds = false }: Po
     cwd: directory,
     uid: process.getuid?.() ?? 0,
   })
-  await using ledger = await openLedger(configuration.statePath)
+  await using ledger = await openLedger(configuration, { env: {} })
   const reports = await pollAll({
     configuration,
     accounts: configuration.accounts,

@@ -1,7 +1,6 @@
 // Any sequence of what can happen to a mailbox, its poller and its destinations (HAZARDS F3, method 6). Afterwards, with all
 // healthy again, everything that was sent is where it belongs. The model is the oracle; fast-check finds the shortest sequence
 // that breaks it. A failure names its seed and path: CRASH_SEED repeats it.
-import { rmSync } from 'node:fs'
 import {
   assert,
   asyncModelRun,
@@ -180,5 +179,5 @@ function setClock(days: number): void {
 
 /** A Maildir's names bring it back (DESIGN 4.3); nothing else's does. */
 function loseLedger(scene: Scene): void {
-  if (scene.setUp === 'maildir') rmSync(`${scene.directory}/state`, { recursive: true, force: true })
+  if (scene.setUp === 'maildir') scene.loseLedger()
 }

@@ -1,6 +1,7 @@
 // A mailbox, a Maildir, a sink and a popfetch that can be killed, all in one temporary directory. The servers run in this
 // process, popfetch as a child. What is right is for the oracle to say; here is only what happens.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
@@ -9,10 +10,22 @@ import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
 import { inject } from 'vitest'
 import type { KnownMessage } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import { openLedger } from '../../src/config/state/open-ledger.ts'
+import { inFile, namedState, type StatePlace } from '../../src/config/state/place.ts'
+import { PopfetchError } from '../../src/errors.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { Pop3Server, type Mailbox } from '../support/pop3-server.ts'
+import { PostgresServer } from '../support/postgres-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Oracle } from './oracle.ts'
+
+/** Where a ledger is that is no file. */
+export interface Database {
+  readonly url: string
+  drop(): void
+  /** As if nobody had been heard of for a minute: then all are dead. */
+  forgetTheDead(): void
+}
 
 export type SetUp = 'maildir' | 'smtp' | 'both'
 export const SET_UPS: readonly SetUp[] = ['maildir', 'smtp', 'both']
@@ -45,6 +58,7 @@ export class Scene implements AsyncDisposable {
   readonly sink: SmtpSink | null
   readonly oracle: Oracle
   readonly maildir: string
+  /** Of a ledger in a file; else where its local things lie. */
   readonly statePath: string
   /** Called with each command before it is obeyed. */
   onCommand: (verb: string) => void = () => {}
@@ -52,16 +66,25 @@ export class Scene implements AsyncDisposable {
   readonly mailbox: Mailbox
   readonly configFile: string
   readonly #deletion: Deletion
+  readonly #place: StatePlace
+  readonly #database: Database | null
   #sent = 0
   #kills = 0
   #runs = 0
   #duplicatesTold = 0
 
-  private constructor(setUp: SetUp, deletion: Deletion, server: Pop3Server, sink: SmtpSink | null) {
+  private constructor(
+    setUp: SetUp,
+    deletion: Deletion,
+    { server, sink, database }: { server: Pop3Server; sink: SmtpSink | null; database: Database | null },
+  ) {
     this.directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-'))
     this.maildir = path.join(this.directory, 'inbox')
     this.configFile = path.join(this.directory, 'config.yaml')
-    this.statePath = path.join(this.directory, 'state', 'state.db')
+    const file = path.join(this.directory, 'state', 'state.db')
+    this.#database = database
+    this.#place = database === null ? inFile(file) : namedState(database.url, '/', { HOME: this.directory })
+    this.statePath = this.#place.statePath
     this.server = server
     this.sink = sink
     this.setUp = setUp
@@ -81,9 +104,10 @@ export class Scene implements AsyncDisposable {
     this.#configure()
   }
 
-  static async create(setUp: SetUp, deletion: Deletion): Promise<Scene> {
+  /** `database`: that of its ledger; null: a file. Unless said, as the suite is run. */
+  static async create(setUp: SetUp, deletion: Deletion, database: Database | null = ofSuite()): Promise<Scene> {
     const sink = setUp === 'maildir' ? null : await SmtpSink.start()
-    return new Scene(setUp, deletion, await Pop3Server.start(), sink)
+    return new Scene(setUp, deletion, { server: await Pop3Server.start(), sink, database })
   }
 
   /** New mail, small, or with a large one among it that does not stay in memory. */
@@ -113,11 +137,15 @@ export class Scene implements AsyncDisposable {
     this.#runs += 1
     if (!killed) this.#duplicatesTold += possibleDuplicates(stdout)
     await this.account()
+    // The session of a process that was killed may take a moment to end.
+    if (this.#database !== null && stdout.includes('"outcome":"busy"'))
+      return await this.run({ tracer, ...(started === undefined ? {} : { started }) })
     return { code, killed, stdout, stderr }
   }
 
   killed(): void {
     this.#kills += 1
+    this.#database?.forgetTheDead()
     this.oracle.killed()
   }
 
@@ -167,7 +195,7 @@ export class Scene implements AsyncDisposable {
 
   /** Tells the oracle which answers of the sink reached the ledger. */
   async account(): Promise<void> {
-    if (this.sink === null || !existsSync(this.statePath)) return
+    if (this.sink === null) return
     const recorded = new Set<string>()
     for (const [uidl, message] of await this.#known()) {
       const delivery = message.deliveries.find(({ destination }) => destination === 'relay')
@@ -177,12 +205,35 @@ export class Scene implements AsyncDisposable {
   }
 
   async #held(): Promise<ReadonlySet<string>> {
-    if (!existsSync(this.statePath)) return new Set()
     return new Set((await this.#known()).filter(([, { state }]) => state === 'held').map(([uidl]) => uidl))
   }
 
+  /** Null: there is none yet. */
+  async #opened(): Promise<Ledger | null> {
+    if (this.#database === null && !existsSync(this.statePath)) return null
+    try {
+      return await openLedger(this.#place, { env: {}, readOnly: true })
+    } catch (error) {
+      if (error instanceof PopfetchError && error.message.includes('there is none in this database yet')) return null
+      throw error
+    }
+  }
+
+  /** The ledger is there, and empty. */
+  async prepare(): Promise<void> {
+    await using ledger = await openLedger(this.#place, { env: {} })
+    await ledger.accounts()
+  }
+
+  /** All that was recorded is gone. */
+  loseLedger(): void {
+    if (this.#database === null) rmSync(path.dirname(this.statePath), { recursive: true, force: true })
+    else this.#database.drop()
+  }
+
   async #known(): Promise<readonly (readonly [string, KnownMessage])[]> {
-    await using ledger = await openLedger(this.statePath, { readOnly: true })
+    await using ledger = await this.#opened()
+    if (ledger === null) return []
     const { uidls } = this.oracle
     const found: (readonly [string, KnownMessage])[] = []
     for (let from = 0; from < uidls.length; from += KEYS_AT_ONCE) {
@@ -226,10 +277,28 @@ export class Scene implements AsyncDisposable {
         : [
             `  relay: { type: smtp, host: ${this.sink.host}, port: ${this.sink.port}, tls: none, to: alice@here.example }`,
           ]),
-      'state: state/state.db',
+      `state: ${this.#database === null ? 'state/state.db' : JSON.stringify(this.#database.url)}`,
     ]
     writeFileSync(this.configFile, `${lines.join('\n')}\n`, { mode: 0o600 })
   }
+}
+
+/** A schema of its own. */
+export function databaseOf(server: PostgresServer, url = server.url()): Database {
+  const schema = `c${randomBytes(6).toString('hex')}`
+  const past = "renewed = renewed - interval '1 minute', alive_until = clock_timestamp() - interval '1 second'"
+  return {
+    url: `${url}${url.includes('?') ? '&' : '?'}schema=${schema}`,
+    drop: () => void server.sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE`),
+    forgetTheDead() {
+      if (server.sql(`SELECT to_regclass('${schema}.worker')`) !== '') server.sql(`UPDATE ${schema}.worker SET ${past}`)
+    },
+  }
+}
+
+function ofSuite(): Database | null {
+  const folder = inject('database')
+  return folder === null || folder === undefined ? null : databaseOf(PostgresServer.at(folder))
 }
 
 function possibleDuplicates(stdout: string): number {

@@ -37,6 +37,8 @@ export interface PostgresSettings {
   readonly access?: readonly string[]
   /** A TCP port of this machine as well; 0: none. */
   readonly port?: number
+  /** It speaks TLS there. */
+  readonly certificate?: { readonly certificate: string; readonly key: string }
 }
 
 export class PostgresServer {
@@ -54,6 +56,7 @@ export class PostgresServer {
     settings = [],
     access,
     port = 0,
+    certificate,
   }: PostgresSettings = {}): Promise<PostgresServer> {
     // Short: the path of a socket has a limit of 107 bytes.
     const folder = mkdtempSync(join(tmpdir(), 'popfetch-pg-'))
@@ -74,12 +77,28 @@ export class PostgresServer {
       'shared_buffers = 64MB',
       'log_min_error_statement = panic',
     ]
+    if (certificate !== undefined) {
+      for (const [name, text] of [
+        ['server.crt', certificate.certificate],
+        ['server.key', certificate.key],
+      ] as const) {
+        const file = join(folder, 'data', name)
+        writeFileSync(file, text, { mode: 0o600 })
+        if (uid !== undefined && gid !== undefined) chownSync(file, uid, gid)
+      }
+      own.push('ssl = on')
+    }
     const config = join(folder, 'data', 'postgresql.auto.conf')
     writeFileSync(config, [...own, ...settings, ''].join('\n'))
     if (access !== undefined) writeFileSync(join(folder, 'data', 'pg_hba.conf'), [...access, ''].join('\n'))
     const server = new PostgresServer(folder, port === 0 ? 5432 : port)
     await server.run()
     return server
+  }
+
+  /** One that somebody else started, on its socket. */
+  static at(folder: string): PostgresServer {
+    return new PostgresServer(folder, 5432)
   }
 
   /** Runs it again after `stop`. Resolves once it takes connections. */
