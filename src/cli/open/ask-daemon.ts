@@ -36,8 +36,12 @@ export async function askRequired<V extends Verb>(
 ): Promise<Answers[V]> {
   const answer = await askRunning<V>(statePath, request, surroundings)
   if (answer !== null) return answer
+  throw noDaemon()
+}
+
+export function noDaemon(): PopfetchError {
   const message = 'no daemon is running on this ledger: start one with popfetch --daemon'
-  throw new PopfetchError('ERR_NO_DAEMON', message, { scope: 'process', retry: 'never' })
+  return new PopfetchError('ERR_NO_DAEMON', message, { scope: 'process', retry: 'never' })
 }
 
 /** Tells what the daemon did: `facts` with `--json`; otherwise `text`, if a person sits at a terminal. */

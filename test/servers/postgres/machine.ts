@@ -64,10 +64,11 @@ export class Machine implements AsyncDisposable {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
     const ended = once(child, 'exit').then(([code]) => code as number | null)
     for (;;) {
-      const { code } = await this.run('wake')
-      if (code === 0) break
+      // `wake` would be answered by another machine's, too.
+      if ((await this.run('status', '--json')).stdout.includes('"running":true')) break
       if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${said}`)
     }
+    await this.run('wake')
     return { pid: child.pid ?? 0, ended, said: () => said }
   }
 
