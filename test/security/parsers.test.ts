@@ -157,6 +157,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/environment.ts': own('the environment'),
   'src/errors.ts': own('codes of Node'),
   'src/header.ts': { whose: 'senders', most: '64 KiB', deep: FLAT, growth: 'headers' },
+  'src/ledger/copy/copied.ts': own('names of columns of ours'),
+  'src/ledger/postgres/copy/rows.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/comparison.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/postgres-shared.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/rows/account.ts': own('the ledger, which is ours'),

@@ -23,7 +23,8 @@ export async function openDatabase(
   return await openPostgres(server, { readOnly, headers, ...(machine === undefined ? {} : { machine }) })
 }
 
-async function serverOf(postgres: Postgres, env: Environment): Promise<Server> {
+/** Rejects with ERR_CONFIG where the file of authorities cannot be read. */
+export async function serverOf(postgres: Postgres, env: Environment): Promise<Server> {
   const { host, port, user, database, schema, ca } = postgres
   const authorities = ca === null ? null : await pem(ca)
   return {

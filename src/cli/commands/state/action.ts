@@ -35,6 +35,10 @@ export async function run(invocation: StateInvocation, surroundings: Surrounding
   }
   if (invocation.operation === 'backup' && outline.postgres !== null)
     (await import('./database.ts')).refuseForDatabase('backup', outline.postgres)
+  if (invocation.operation === 'copy') {
+    await (await import('./copy.ts')).copy(invocation, outline, surroundings)
+    return EXIT_OK
+  }
   if (invocation.operation === 'check') return await check(invocation, outline, surroundings)
   if (invocation.operation === 'repair') return await repair(invocation, outline, surroundings)
   if (invocation.operation === 'upgrade') return await upgrade(invocation, outline, surroundings)
@@ -44,7 +48,7 @@ export async function run(invocation: StateInvocation, surroundings: Surrounding
 }
 
 /** Those on a ledger that can be opened. */
-type Opened = Exclude<Operation, 'restore' | 'check' | 'repair' | 'upgrade'>
+type Opened = Exclude<Operation, 'restore' | 'copy' | 'check' | 'repair' | 'upgrade'>
 
 const ACTIONS: {
   readonly [Name in Opened]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>

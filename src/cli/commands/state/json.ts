@@ -72,6 +72,7 @@ export function accountObject(record: AccountRecord): object {
     pausedUntil: iso(record.pausedUntilMs),
     error: toldError(record.error),
     told: record.told === null ? null : { state: record.told.state, at: iso(record.told.atMs) },
-    facts,
+    // In the order of their names, so that ledgers of both kinds have one export.
+    facts: Object.fromEntries(Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1))),
   }
 }

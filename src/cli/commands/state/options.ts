@@ -1,7 +1,7 @@
 // What `popfetch state` may be told: an operation, and the words and options that this operation takes.
 import type { Selection, Waiting } from '../../../ledger/records.ts'
 import type { Command } from '../../command.ts'
-import type { CommonOptions } from '../../common-options.ts'
+import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { choice, file, flag, oneOf, text, wholeNumber, type Values } from '../../option.ts'
 import { parseDuration } from '../../../config/values/quantity.ts'
 import { OLD_TOOLS, type OldTool } from '../../../setup/old-record.ts'
@@ -23,6 +23,8 @@ const STATE = {
   destination: flag('rename: a destination, not an account'),
   as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of these messages'),
   output: file('export: write it to this file'),
+  ...PASSWORD,
+  ca: file('copy: trust these certificate authorities (PEM file)'),
 } as const
 
 type Given = Values<typeof STATE>
@@ -53,6 +55,8 @@ export interface StateRequests {
   readonly export: { readonly account: string | null; readonly as: OldTool | null; readonly output: string | null }
   readonly backup: { readonly file: string }
   readonly restore: { readonly file: string }
+  /** `from`: a path or a URL. */
+  readonly copy: { readonly from: string; readonly password: PasswordPlace | null; readonly ca: string | null }
   readonly check: object
   readonly repair: object
   readonly upgrade: object
@@ -144,6 +148,16 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     options: [],
     request: (words) => ({ operation: 'restore', file: words.only(1)[0] }),
   },
+  copy: {
+    usage: 'FROM',
+    options: ['password-env', 'password-file', 'password-command', 'ca'],
+    request: (words, given) => ({
+      operation: 'copy',
+      from: words.only(1)[0],
+      password: passwordPlace(given),
+      ca: given.ca,
+    }),
+  },
   check: {
     usage: '',
     options: [],
@@ -199,6 +213,9 @@ export const command: Command<StateRequest> = {
   backup FILE             copy the ledger, even while a poll runs
   restore FILE            replace the ledger with such a copy, and keep the old one
                           beside it. Stop a running popfetch first
+  copy FROM               fill the ledger, which must be empty, with all of another
+                          one: a file or the URL of a PostgreSQL database. FROM is
+                          not used from then on (78). Stop a running popfetch first
   check                   check the ledger for damage (74)
   repair                  save what can be read of a damaged ledger into a new one,
                           print what is missing, and keep the damaged one beside
