@@ -1,5 +1,5 @@
 // What people copy from examples/ is right: configurations, the YAML and the commands of the pages, the container.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -18,11 +18,13 @@ const PAGES = [...named('.md').map((page) => `../examples/${page}`), '../README.
 async function load(write: (file: string) => void): Promise<number> {
   const directory = mkdtempSync(path.join(tmpdir(), 'popfetch-example-'))
   try {
+    // A folder that a page includes.
+    mkdirSync(path.join(directory, 'accounts.d'), { mode: 0o700 })
     write(path.join(directory, 'config.yaml'))
     const options = {
       file: 'config.yaml',
       state: null,
-      env: { HOME: directory },
+      env: { HOME: directory, POPFETCH_PER_HOST: '20' },
       cwd: directory,
       uid: process.getuid?.() ?? 0,
     }
