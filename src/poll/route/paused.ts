@@ -20,8 +20,9 @@ export interface PausedNow {
 
 /** Rejects with ERR_LEDGER. */
 export async function pausedNow(account: string, { pauses }: Pick<Ledger, 'pauses'>): Promise<PausedNow> {
-  const own = await pauses.of({ kind: 'account', name: account })
-  const destinations = own === null ? await pauses.all('destination') : []
+  // Together: one exchange with a database.
+  const [own, all] = await Promise.all([pauses.of({ kind: 'account', name: account }), pauses.all('destination')])
+  const destinations = own === null ? all : []
   return { account: own, destinations: new Map(destinations.map((pause) => [pause.name, pause])) }
 }
 

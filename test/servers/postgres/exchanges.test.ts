@@ -1,0 +1,51 @@
+// How often a poll waits for its database: each exchange is a round trip, and a database may be far away.
+import { expect, test } from 'vitest'
+import { loadConfiguration } from '../../../src/config/load.ts'
+import { openLedger } from '../../../src/config/state/open-ledger.ts'
+import { silentLog } from '../../../src/log.ts'
+import { Poller } from '../../../src/poll/poller.ts'
+import { databaseOf, Scene } from '../../crash/scene.ts'
+import { PostgresServer, USER } from '../../support/postgres-server.ts'
+import { freePort } from '../program.ts'
+import { BreakingLine } from './line.ts'
+
+test('a poll that finds nothing new needs four exchanges: the claim, the pauses, how it went, and the release', async () => {
+  const port = await freePort()
+  const access = ['local all all trust', 'host all all 127.0.0.1/32 trust']
+  await using server = await PostgresServer.start({ port, access })
+  await using line = await BreakingLine.start(port)
+  const database = databaseOf(server, `postgres://${USER}@127.0.0.1:${line.port}/postgres`)
+  await using scene = await Scene.create('maildir', 'never', database)
+  scene.mail(3)
+  const configuration = await loadConfiguration({
+    file: scene.configFile,
+    state: null,
+    env: { HOME: scene.directory },
+    cwd: scene.directory,
+    uid: process.getuid?.() ?? 0,
+  })
+  await using ledger = await openLedger(configuration, { env: {} })
+  const observer = { progress: () => {}, note: () => {} }
+  const signal = new AbortController().signal
+  await using poller = new Poller(configuration, { ledger, observer, log: silentLog, env: {}, signal })
+  const [account] = configuration.accounts
+  const poll = async (): Promise<number> => {
+    const before = line.exchanges
+    const options = {
+      dryRun: false,
+      limit: null,
+      all: false,
+      acceptNewIds: false,
+      markSeen: false,
+      yes: false,
+      eager: true,
+    }
+    expect(await poller.poll(account!, options)).toMatchObject({ outcome: 'ok' })
+    return line.exchanges - before
+  }
+  // The first fetches, the second finds that nothing is left to do.
+  await poll()
+  await poll()
+  // A sign of life, every five seconds, may come in between: the best of several counts.
+  expect(Math.min(await poll(), await poll(), await poll())).toBeLessThanOrEqual(4)
+})
