@@ -1,16 +1,18 @@
 // Twenty broken worlds. In each the person who asks `popfetch status`, and then runs the command that it names, has the cause on the
 // screen, in words that say what is wrong. Nobody has to guess, and nothing has to be looked up.
-import { chown, open, rename, stat } from 'node:fs/promises'
+import { chmod, chown, copyFile, open, rename, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { AuthorizationServer, CLIENT_ID } from '../support/authorization-server.ts'
 import { caFile, certificates } from '../support/certificates.ts'
 import { ImapServer } from '../support/imap-server.ts'
 import type { Pop3ServerOptions } from '../support/pop3-server.ts'
+import { PostgresServer } from '../support/postgres-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { keptIn, signIn } from './popfetch-auth.ts'
-import { findProgram } from './program.ts'
+import { findProgram, freePort, temporaryDirectory } from './program.ts'
 import { World } from './worlds/world.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -47,6 +49,38 @@ function panelThen(script: string, code: number): Row['broken'] {
     await world.polled(0)
     await world.panel(script)
     await world.polled(code)
+  }
+}
+
+/** Lines of postgresql.conf: a certificate of an authority that nobody knows, in files that the server may read. */
+async function encrypted(world: World): Promise<readonly string[]> {
+  const folder = await temporaryDirectory()
+  world.rest.use(folder)
+  const at = (name: string): string => join(folder.path, name)
+  for (const name of ['unknown-ca.key', 'unknown-ca.pem']) await copyFile(join(dirname(caFile), name), at(name))
+  await chmod(at('unknown-ca.key'), 0o600)
+  await chmod(folder.path, 0o755)
+  if (isRoot) await world.shell(`chown postgres '${at('unknown-ca.key')}'`)
+  return ['ssl = on', `ssl_cert_file = '${at('unknown-ca.pem')}'`, `ssl_key_file = '${at('unknown-ca.key')}'`]
+}
+
+/** The ledger is in a database of this test, which is then out of reach in this way. */
+function databaseThen(
+  breakIt: (server: PostgresServer, state: (more: object) => Promise<void>) => Promise<void>,
+): Row['broken'] {
+  return async (world) => {
+    const port = await freePort()
+    const access = ['local all locked scram-sha-256', 'local all all trust', 'host all all 127.0.0.1/32 trust']
+    const server = world.rest.use(await PostgresServer.start({ port, access, settings: await encrypted(world) }))
+    server.sql("CREATE ROLE locked LOGIN PASSWORD 'hunter2'; GRANT CREATE ON DATABASE postgres TO locked")
+    const state = async (more: object): Promise<void> =>
+      await world.configure({}, { state: { postgres: server.url('postgres', 'locked'), password: 'hunter2', ...more } })
+    await state({})
+    world.fill('u1')
+    await world.polled(0)
+    await breakIt(server, state)
+    world.isLegible = false
+    await world.polled(74)
   }
 }
 
@@ -346,6 +380,28 @@ const WORLDS: readonly Row[] = [
     cause: /work is not polled: accountsFrom:1: accounts\.work\.port: found 0, expected a whole number/,
     next: /^popfetch config check$/,
   },
+  {
+    name: 'the database of the ledger is away',
+    broken: databaseThen(async (server) => await server.stop()),
+    cause: /cannot use the ledger postgres:.*: the database is away \(.*\): mail stays where it is/,
+    next: null,
+  },
+  {
+    name: 'the database of the ledger refuses the password',
+    broken: databaseThen(async (_, state) => await state({ password: 'hunter3' })),
+    cause:
+      /cannot use the ledger postgres:.*: the database refuses to let us in \(password authentication failed .*\): look at the user, state\.password and pg_hba\.conf/,
+    next: null,
+  },
+  {
+    name: 'nobody trusts the certificate of the database of the ledger',
+    broken: databaseThen(async ({ port }, state) => {
+      const postgres = `postgres://popfetch@127.0.0.1:${port}/postgres?sslmode=verify-full`
+      await state({ postgres, password: undefined, ca: caFile })
+    }),
+    cause: /cannot use the ledger postgres:.*: the certificate of the database is not trusted .*state\.ca/,
+    next: null,
+  },
 ]
 
 describe('in a broken world the cause is on the screen after two commands', () => {
@@ -361,9 +417,6 @@ describe('in a broken world the cause is on the screen after two commands', () =
     },
     LIMIT_MS,
   )
-
-  // A ledger in PostgreSQL is not built yet.
-  test.todo('the database of the ledger is away')
 })
 
 test('in a world in which all is fine nothing is said to be done', async () => {
