@@ -26,6 +26,8 @@ export interface Verdict {
 }
 
 const FAIL_OVER_MS = 30_000
+/** Those that a kill, a stop, a restart and a frozen line meet just then. */
+const MADE_AGAIN = 0.02
 
 export function judge(seen: Seen): readonly Verdict[] {
   return [...letters(seen), ...intervals(seen), ...failOver(seen)]
@@ -55,7 +57,11 @@ function letters({ posted, kept, sent, told }: Seen): readonly Verdict[] {
 }
 
 function intervals({ polls, intervalMs, endMs, short }: Seen): readonly Verdict[] {
-  const gaps = [...polls].map(([name, times]) => {
+  let again = 0
+  const gaps = [...polls].map(([name, all]) => {
+    // A poll whose end could not be recorded, for the machine or the database was gone, is made again at once: both count as one.
+    const times = all.filter((time, at) => at === 0 || time - (all[at - 1] ?? 0) >= intervalMs / 2)
+    again += all.length - times.length
     const between = times.slice(1).map((time, at) => time - (times[at] ?? 0))
     // The last one is still open.
     const longestMs = Math.max(0, ...between, endMs - (times.at(-1) ?? 0))
@@ -75,6 +81,11 @@ function intervals({ polls, intervalMs, endMs, short }: Seen): readonly Verdict[
       what: 'accounts are polled at their interval, within a tenth on average',
       holds: !isOff(meanMs) && (short || off.length === 0),
       figures: `${all.length} waits, mean ${seconds(meanMs)} for ${seconds(intervalMs)}; half below ${at(0.5)}, 99 % below ${at(0.99)}; accounts beyond a tenth: ${off.length}${some(off.map(({ name, meanMs: own }) => `${name} ${seconds(own)}`))}`,
+    },
+    {
+      what: 'hardly any poll is made again, because its end was not recorded',
+      holds: again <= MADE_AGAIN * all.length,
+      figures: `${again} of ${all.length}`,
     },
     {
       what: 'never later than 1.1 intervals and 30 s',
