@@ -69,6 +69,11 @@ export async function takeLane(
   const lane = new Lane(fetches, place, visit, road)
   try {
     return await lane.run()
+  } catch (error) {
+    // A bug of the lane: what is recorded as begun stays so, and the next poll looks for it first (P2).
+    road.attempts.fatal ??= asPopfetchError(error)
+    visit.session.endBurst()
+    return { begun: [], rest: [] }
   } finally {
     budget.give(2 * MEMORY_BYTES)
   }
