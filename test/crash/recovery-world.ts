@@ -78,8 +78,8 @@ export const KILLERS = {
   nowhere: null,
   'before the first listing': null,
   'half way': (ledger: Ledger) => mortal(ledger, { change: 2, made: true }, TAKING_OVER),
-  'before it is recorded': (ledger: Ledger) => mortal(ledger, { change: 1, made: false }, ['settle']),
-  'once it is recorded': (ledger: Ledger) => mortal(ledger, { change: 1, made: true }, ['settle']),
+  'before it is recorded': (ledger: Ledger) => mortal(ledger, { change: 1, made: false }, ['settle', 'settleAndBegin']),
+  'once it is recorded': (ledger: Ledger) => mortal(ledger, { change: 1, made: true }, ['settle', 'settleAndBegin']),
 } as const
 
 const HOUR_MS = 3_600_000
@@ -200,7 +200,7 @@ export class RecoveryWorld implements AsyncDisposable {
       before(this)
       // Before anything is recorded of it, in the middle of what the first kill left.
       scene.ledgerOf = (ledger) =>
-        mortal(ledger, { change: 2, made: false }, [...TAKING_OVER, 'begin', 'handOver', 'settle'])
+        mortal(ledger, { change: 2, made: false }, [...TAKING_OVER, 'begin', 'handOver', 'settle', 'settleAndBegin'])
       await this.#poll()
       scene.ledgerOf = (ledger) => ledger
     }

@@ -38,8 +38,8 @@ export interface UsualRoad {
   readonly stopped: boolean
   /** Messages came, each exactly as long as announced. */
   cameExact(): void
-  /** It was asked for, and its answer is due: begins at once to receive it. */
-  goOn(job: Job): void
+  /** It was asked for, perhaps together with others, and its answer is due: begins at once to receive it. */
+  goOn(job: Job, together: boolean): void
   /** It is delivered, and the ledger says so. */
   delivered(fetch: PlannedFetch): void
   /** It was not delivered. */
@@ -273,9 +273,9 @@ class Lane implements BurstOwner {
     resume?.()
   }
 
-  dissolved(from: number, to: number): void {
+  dissolved(from: number, to: number, together: number): void {
     this.#isEnding = this.#isOver = true
-    for (const job of this.#jobs(from, to)) this.#road.goOn(job)
+    for (const [at, job] of this.#jobs(from, to).entries()) this.#road.goOn(job, from + at < together)
     this.#resume?.()
     this.#resume = null
     this.#goOn()

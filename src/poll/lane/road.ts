@@ -8,7 +8,7 @@ import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { MOST_PLAIN_BYTES } from './batch.ts'
 
-/** For tests: forces one of them. */
+/** For tests: `lane` or `usual` forces one of them. */
 const VARIABLE = 'POPFETCH_ROAD'
 
 /** Fewer in a row are not worth it. */
@@ -55,7 +55,7 @@ export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): read
 /** How many in a row take the lane, of `count` messages. Between two stretches the line falls silent, so one among others does not. */
 function leastOf(road: string | undefined, count: number): number {
   if (road === 'lane') return Math.min(count, 2)
-  return road === 'default' ? LEAST : Infinity
+  return road === 'usual' ? Infinity : LEAST
 }
 
 function isPlain(fetch: PlannedFetch | undefined, { account }: Visit): boolean {

@@ -70,6 +70,8 @@ class Transfer {
   /** Given to destinations: these may have them. */
   readonly #offered = new WeakSet<Job>()
   readonly #judge: Judge
+  /** Asked for by the lane, together with others that came before. */
+  readonly #together = new WeakSet<Job>()
   #refusedInRow = 0
   readonly #refused: Job[] = []
   #limit: PopfetchError | null = null
@@ -235,7 +237,10 @@ class Transfer {
         this.#judge.cameExact()
         this.#refusedInRow = 0
       },
-      goOn: (job) => this.#begin(job, this.#window.enterAtOnce(), null),
+      goOn: (job, together) => {
+        if (together) this.#together.add(job)
+        this.#begin(job, this.#window.enterAtOnce(), null)
+      },
       delivered: (fetch) => {
         const { destinations, suspects, tally } = this.#visit
         suspects.came(fetch)
@@ -279,7 +284,7 @@ class Transfer {
     spool: Spool,
     share: Share,
   ): Promise<{ readonly reply: Reply; readonly judgement: Judgement | null }> {
-    const isBehind = this.#judge.ask()
+    const isBehind = this.#judge.ask() || this.#together.has(job)
     let reply: Reply
     try {
       reply = await this.#visit.session.retrieve(job.number, receiver(spool, share, this.#visit))

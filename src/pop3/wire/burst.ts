@@ -14,8 +14,8 @@ export interface BurstOwner {
    *  for, and those behind it. They stay there. Returns other memory for what comes next, of the same size; null: it goes on there. */
   came(first: number, memory: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null
   /** It is over. Those from `from` up to `to` were asked for and have not come: call `retrieve` of the session for each at once, in
-   *  this order. */
-  dissolved(from: number, to: number): void
+   *  this order. Those before `together` were on the wire at the same time as others. */
+  dissolved(from: number, to: number, together: number): void
 }
 
 /** What the queue does for it. */
@@ -103,7 +103,7 @@ export class Burst {
 
   /** For the queue: gives those on the wire back. */
   giveBack(): void {
-    this.owner.dissolved(this.#answered, this.#asked)
+    this.owner.dissolved(this.#answered, this.#asked, this.#togetherUpTo)
   }
 
   /** False: the next answer is odd. */

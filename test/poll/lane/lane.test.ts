@@ -18,7 +18,7 @@ afterEach(async () => {
   await scene[Symbol.asyncDispose]()
 })
 
-function take(road: 'lane' | 'usual' | 'default'): void {
+function take(road: 'lane' | 'usual' | undefined): void {
   vi.stubEnv('POPFETCH_ROAD', road)
 }
 
@@ -138,7 +138,7 @@ describe('the lane', () => {
   })
 
   test('is for many messages: by default a few take the usual road', async () => {
-    take('default')
+    take(undefined)
     const seen = watched()
     scene.fill(31)
     expect(await scene.poll()).toMatchObject({ delivered: 31 })
@@ -196,6 +196,14 @@ describe('what is not plain', () => {
     expect(report).toMatchObject({ delivered: 100 })
     expect(scene.subjects()).toEqual(upTo(100))
     expect(scene.server.journal.of('connect')).toHaveLength(2)
+  })
+
+  test('the last message, shorter than announced, may be mixed with another: it is asked for again in another session (P164)', async () => {
+    scene.server.faults.listSize = ({ uidl, sizeBytes }) => (uidl === 'uid-99' ? 10_000 : sizeBytes)
+    expect(await scene.poll()).toMatchObject({ delivered: 100, problems: [{ kind: 'short' }] })
+    expect(scene.server.journal.of('connect')).toHaveLength(2)
+    expect(scene.server.journal.commands(1).filter((command) => /DELE|QUIT/.test(command))).toEqual([])
+    expect(scene.subjects()).toEqual(upTo(100))
   })
 
   test.each(['fin', 'rst'] as const)(

@@ -32,7 +32,7 @@ function onceUnsettled(ledger: Ledger): Ledger {
       const found: unknown = Reflect.get(target, name, target)
       if (typeof found !== 'function') return found
       return (...args: unknown[]): unknown => {
-        if (name !== 'settle' || failed) return Reflect.apply(found, target, args)
+        if ((name !== 'settle' && name !== 'settleAndBegin') || failed) return Reflect.apply(found, target, args)
         failed = true
         return Promise.reject(new Error('no such row'))
       }
