@@ -2,7 +2,7 @@
 // installed. Made once, kept in the cache; a test gets a copy of its own. Needs root, and apt's sources.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -23,6 +23,8 @@ export async function debianTree(): Promise<TemporaryDirectory> {
   const base = await makeOnce()
   const path = await mkdtemp(join(cache, `run-${process.pid}-`))
   await execute('cp', ['-a', '--reflink=auto', `${base}/.`, path])
+  // It is the root directory of other users as well; debootstrap leaves a folder of mkdtemp as it was made.
+  await chmod(path, 0o755)
   return {
     path,
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),

@@ -1,14 +1,16 @@
 // An upgrade, and the way back, while everything runs (N040): a daemon whose program is replaced under it goes on, both versions
 // work on one ledger in turn, and `state upgrade` waits until nobody does. Nothing comes twice, and nothing is lost.
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import about from '../../package.json' with { type: 'json' }
+import { MIGRATIONS as STEPS_OF_DATABASES } from '../../src/ledger/postgres/schema/migrations.ts'
 import { MIGRATIONS } from '../../src/ledger/sqlite/schema/migrations.ts'
 import { readVersion } from '../../src/ledger/sqlite/schema/version.ts'
 import { ImapServer } from '../support/imap-server.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { PostgresServer } from '../support/postgres-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { type Ended, run } from './debian-tree.ts'
 import { temporaryDirectory } from './program.ts'
@@ -17,16 +19,22 @@ import { type Installation, NEXT_VERSION, packVersions, type Versions, WAYS } fr
 /** Ways to keep a ledger. */
 interface Kind {
   readonly name: string
+  /** How many steps this version knows. */
+  readonly known: number
   /** The key `state`. */
   state(folder: string): unknown
   /** How many steps it has been through. */
   steps(folder: string): number
   /** The ledger's own files, but for what SQLite keeps beside it. */
   files(folder: string): Promise<readonly string[]>
+  /** What takes away is a command of its own, with a way back by a file that it keeps. */
+  readonly takesAway: boolean
 }
 
 const sqlite: Kind = {
   name: 'SQLite',
+  known: MIGRATIONS.length,
+  takesAway: true,
   state: (folder) => join(folder, 'state/state.db'),
   steps(folder) {
     const database = new DatabaseSync(join(folder, 'state/state.db'), { readOnly: true })
@@ -39,16 +47,43 @@ const sqlite: Kind = {
   files: async (folder) =>
     (await readdir(join(folder, 'state'))).filter((name) => /^state\.db(\.v\d+)?$/.test(name)).toSorted(),
 }
-const LEDGERS: readonly Kind[] = [sqlite]
+
+let database: PostgresServer
+
+const schemaOf = (folder: string): string =>
+  basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '_')
+
+const postgres: Kind = {
+  name: 'PostgreSQL',
+  known: STEPS_OF_DATABASES.length,
+  takesAway: false,
+  state: (folder) => ({ postgres: database.url(), schema: schemaOf(folder) }),
+  steps: (folder) => Number(database.sql(`SELECT version FROM ${schemaOf(folder)}.ledger`)),
+  // Its tables, and what they are.
+  files: (folder) =>
+    Promise.resolve(
+      database
+        .sql(
+          `SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '${schemaOf(folder)}' ORDER BY 1, 2`,
+        )
+        .split('\n'),
+    ),
+}
+const LEDGERS: readonly Kind[] = [sqlite, postgres]
 
 let versions: Versions
 beforeAll(async () => {
+  database = await PostgresServer.start()
   versions = await packVersions()
 }, 300_000)
-afterAll(async () => await versions[Symbol.asyncDispose]())
+afterAll(async () => {
+  await versions[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
 
 const PRESENT = about.version
-const STEPS = MIGRATIONS.length
 
 /** A person's machine: the mail servers, the configuration, both versions of the program. */
 class Scene {
@@ -184,7 +219,7 @@ test.each(cases)(
       pid = (await status()).daemon.pid
       expect(await scene.run(here)).toEqual(well)
       await scene.expectExactlyOnce()
-      expect(kind.steps(scene.folder)).toBe(STEPS)
+      expect(kind.steps(scene.folder)).toBe(kind.known)
 
       // Up: the modules that the daemon was started from are gone.
       const before = await readdir(here.chunks)
@@ -213,7 +248,7 @@ test.each(cases)(
           0,
           '',
         ])
-      expect(kind.steps(scene.folder)).toBe(STEPS)
+      expect(kind.steps(scene.folder)).toBe(kind.known)
       expect(await kind.files(scene.folder)).toEqual(files)
 
       // The daemon goes on, also with what it has not loaded yet.
@@ -224,7 +259,7 @@ test.each(cases)(
       await scene.expectExactlyOnce()
       expect((await status()).daemon).toMatchObject({ pid, version: PRESENT })
       // Whoever polls takes the ledger up, also who only asks the daemon: it goes on with the newer one.
-      expect(kind.steps(scene.folder)).toBe(STEPS + 1)
+      expect(kind.steps(scene.folder)).toBe(kind.known + 1)
       expect((await stat(scene.at('http.socket'))).isSocket()).toBe(true)
 
       // In turn: cron of the next version, of this one, and the daemon of this one.
@@ -238,7 +273,7 @@ test.each(cases)(
           expect(await poll()).toEqual(well)
           await scene.expectExactlyOnce()
         }
-      expect(kind.steps(scene.folder)).toBe(STEPS + 1)
+      expect(kind.steps(scene.folder)).toBe(kind.known + 1)
       expect((await status()).daemon).toMatchObject({ pid, version: PRESENT })
 
       // Back, under a daemon of the next version.
@@ -261,6 +296,19 @@ test.each(cases)(
       expect((await status()).daemon).toMatchObject({ pid, version: NEXT_VERSION })
       expect(server.mailbox('leaves').messages).toHaveLength(0)
 
+      if (!kind.takesAway) {
+        // A database is brought up to date by whoever opens it; nothing is taken away.
+        expect((await scene.run(here, 'stop')).status).toBe(0)
+        await other.install(versions.next)
+        expect((await scene.run(other, 'state', 'upgrade')).stdout).toMatch('needs no upgrade')
+        for (const installed of [here, other, here]) {
+          scene.arrive('keeps', 'leaves', 'mbox', 'command', 'smtp', 'imap')
+          expect(await scene.run(installed)).toEqual(well)
+          await scene.expectExactlyOnce()
+        }
+        return
+      }
+
       // What takes away waits until nobody is at work, and leaves a file for the way back.
       await other.install(versions.next)
       expect(await scene.run(other, 'state', 'upgrade')).toMatchObject({
@@ -270,7 +318,7 @@ test.each(cases)(
       expect((await scene.run(here, 'stop')).status).toBe(0)
       expect(await scene.run(other, 'state', 'upgrade')).toMatchObject({ status: 0, stderr: '' })
       expect((await scene.run(other, 'state', 'upgrade')).stdout).toMatch('needs no upgrade')
-      expect(await kind.files(scene.folder)).toEqual(['state.db', `state.db.v${STEPS + 1}`])
+      expect(await kind.files(scene.folder)).toEqual(['state.db', `state.db.v${kind.known + 1}`])
       expect(await scene.run(here)).toMatchObject({
         status: 74,
         stderr: expect.stringContaining('a newer popfetch has written it') as string,
@@ -278,7 +326,7 @@ test.each(cases)(
       scene.arrive('keeps')
       expect(await scene.run(other)).toEqual(well)
       await scene.expectExactlyOnce()
-      expect((await scene.run(here, 'state', 'restore', scene.at(`state/state.db.v${STEPS + 1}`))).status).toBe(0)
+      expect((await scene.run(here, 'state', 'restore', scene.at(`state/state.db.v${kind.known + 1}`))).status).toBe(0)
       scene.arrive('keeps')
       await scene.configure(['keeps', 'leaves', 'mbox', 'imap'])
       const restored = await scene.run(here)

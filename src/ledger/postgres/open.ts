@@ -5,19 +5,12 @@ import { hostname } from 'node:os'
 import type { Ledger } from '../ledger.ts'
 import { Access } from './access.ts'
 import { AWAY_MS, Line } from './connection/line.ts'
-import {
-  asLedgerError,
-  misconfigured,
-  movedTo,
-  noLedger,
-  olderLedger,
-  Refused,
-  type Server,
-} from './connection/server.ts'
+import { asLedgerError, misconfigured, movedTo, noLedger, Refused, type Server } from './connection/server.ts'
 import { Leases } from './leases.ts'
 import { PostgresLedger } from './postgres-ledger.ts'
 import { text } from './rows/cells.ts'
-import { MIGRATIONS } from './schema/migrations.ts'
+import { MIGRATIONS, type Step } from './schema/migrations.ts'
+import { fillIn, TEMPORARY } from './schema/older.ts'
 import { Wakes } from './wakes.ts'
 import { Writer } from './writer.ts'
 
@@ -33,19 +26,15 @@ export interface PostgresOptions {
   readonly awayMs?: number
   /** A clock that counts sleep, in seconds. */
   readonly upS?: () => number
+  /** Those of a version to come, in its tests. */
+  readonly steps?: readonly Step[]
 }
 
 /** Rejects with ERR_LEDGER when the database is away, refuses, or has a newer ledger; with ERR_CONFIG when somebody must change
  *  the configuration. */
 export async function openPostgres(server: Server, options: PostgresOptions = {}): Promise<Ledger> {
   const { readOnly = false, headers = 'all', awayMs = AWAY_MS, nowMs = null } = options
-  const reader = new Line(server, { awayMs })
-  try {
-    await prepare(server, reader, readOnly)
-  } catch (thrown) {
-    reader.close()
-    throw asLedgerError(server.place, thrown)
-  }
+  const reader = await readerOf(server, options)
   let leases: Leases | null = null
   let wakes: Wakes | null = null
   const channel = channelOf(server)
@@ -74,15 +63,40 @@ function channelOf({ schema }: Server): string {
   return `popfetch_${createHash('sha256').update(schema).digest('hex').slice(0, 16)}`
 }
 
+/** On which every statement of this version can be made. */
+async function readerOf(server: Server, options: PostgresOptions): Promise<Line> {
+  const { readOnly = false, awayMs = AWAY_MS, steps = MIGRATIONS } = options
+  let line = new Line(server, { awayMs })
+  try {
+    if ((await prepare(server, line, { readOnly, steps })) === 'current') return line
+    line.close()
+    const { schema, place } = server
+    line = new Line(
+      { ...server, schema: TEMPORARY },
+      { awayMs, prepare: async (connection) => await fillIn(connection, { schema, place, steps }) },
+    )
+    await line.ready()
+    return line
+  } catch (thrown) {
+    line.close()
+    throw asLedgerError(server.place, thrown)
+  }
+}
+
 /** Reads how far the schema is, and takes the steps that it lacks. Only read, it stays as it is. */
-async function prepare(server: Server, line: Line, readOnly: boolean): Promise<void> {
+async function prepare(
+  server: Server,
+  line: Line,
+  { readOnly, steps }: { readonly readOnly: boolean; readonly steps: readonly Step[] },
+): Promise<'current' | 'older'> {
   const found = await versionOf(line)
   if (found.movedTo !== null) throw movedTo(server.place, found.movedTo)
-  if (found.oldest > MIGRATIONS.length) throw new Refused('PF004', String(found.version), null)
-  if (found.version === MIGRATIONS.length) return
+  if (found.oldest > steps.length) throw new Refused('PF004', String(found.version), null)
+  if (found.version >= steps.length) return 'current'
   if (readOnly && found.version === 0) throw noLedger(server.place, server.schema)
-  if (readOnly && found.version < MIGRATIONS.length) throw olderLedger(server.place)
-  if (found.version < MIGRATIONS.length) await migrate(server, line)
+  if (readOnly) return 'older'
+  await migrate(server, line, steps)
+  return 'current'
 }
 
 interface Version {
@@ -106,9 +120,9 @@ async function versionOf(line: Line): Promise<Version> {
 }
 
 /** Two processes may do this at once: each looks again under a lock that belongs to the schema. All steps are one transaction. */
-async function migrate({ schema, place }: Server, line: Line): Promise<void> {
-  const steps = MIGRATIONS.map(({ sql }, at) => {
-    const oldest = Math.max(...MIGRATIONS.slice(0, at + 1).map((step) => step.oldest))
+async function migrate({ schema, place }: Server, line: Line, all: readonly Step[]): Promise<void> {
+  const steps = all.map(({ sql }, at) => {
+    const oldest = Math.max(...all.slice(0, at + 1).map((step) => step.oldest))
     const first =
       at === 0
         ? "NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = wanted AND tablename = 'ledger')"

@@ -74,9 +74,9 @@ export class PostgresRecords implements Records {
   async unsettled(): Promise<ReadonlyMap<string, Unsettled>> {
     const [states, undeleted] = await Promise.all([
       this.#access.read(`SELECT c.name, m.state, count(*) FROM @.message m JOIN @.account c ON c.id = m.account
-        WHERE m.state IN (0, 3, 4) GROUP BY c.id, m.state`),
+        WHERE m.state IN (0, 3, 4) GROUP BY c.id, c.name, m.state`),
       this.#access.read(`SELECT c.name, count(*) FROM @.message m JOIN @.account c ON c.id = m.account
-        WHERE m.deletion_wanted_ms IS NOT NULL GROUP BY c.id`),
+        WHERE m.deletion_wanted_ms IS NOT NULL GROUP BY c.id, c.name`),
     ])
     const found = new Map<string, { -readonly [Name in keyof Unsettled]: number }>()
     const of = (row: Row) => {
