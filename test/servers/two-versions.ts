@@ -11,7 +11,7 @@ export const NEXT_VERSION = '99.0.0'
 
 /** What the next version's authors made up. */
 const STEP = `  { sql: 'ALTER TABLE message ADD COLUMN made_up TEXT; ALTER TABLE delivery ADD COLUMN made_up INTEGER NOT NULL DEFAULT 7; CREATE TABLE made_up (id INTEGER PRIMARY KEY) STRICT', oldest: 3 },\n`
-const DATABASE_STEP = `  { sql: 'ALTER TABLE @.message ADD COLUMN made_up text; ALTER TABLE @.delivery ADD COLUMN made_up integer NOT NULL DEFAULT 7; CREATE TABLE @.made_up (id integer PRIMARY KEY);', oldest: 1 },\n`
+const DATABASE_STEP = `{ sql: 'ALTER TABLE @.message ADD COLUMN made_up text; ALTER TABLE @.delivery ADD COLUMN made_up integer NOT NULL DEFAULT 7; CREATE TABLE @.made_up (id integer PRIMARY KEY);', oldest: 1 }`
 const REMOVAL = `{ sql: 'ALTER TABLE message DROP COLUMN last_listed_ms', oldest: MIGRATIONS.length }`
 
 export interface Versions extends AsyncDisposable {
@@ -54,10 +54,10 @@ async function asNext(copy: TemporaryDirectory): Promise<void> {
   await writeFile(file, changed)
   const ofDatabases = join(copy.path, 'src/ledger/postgres/schema/migrations.ts')
   const before = await readFile(ofDatabases, 'utf8')
-  const after = before.replace(/(\{ sql: FIRST, oldest: 1 \},?)/, `$1,\n${DATABASE_STEP}`.replace(',,', ','))
+  const after = before.replace('[{ sql: FIRST, oldest: 1 }]', (list) => list.replace(']', `, ${DATABASE_STEP}]`))
   if (!after.includes('made_up'))
     throw new Error('the next version could not be made: the steps of migrations.ts look otherwise')
-  await writeFile(ofDatabases, after.replace(',,', ','))
+  await writeFile(ofDatabases, after)
 }
 
 /** A place where one version of the program is installed at a time. */
