@@ -5,20 +5,23 @@ import { join } from 'node:path'
 import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { startSink, type Sink } from '../servers/postfix.ts'
 import { installed, roomyDirectory, runProgram, temporaryDirectory } from '../servers/program.ts'
-import { EMPTY_NODE, million, startUp, totalMessages, type Case, type Trial } from './cases.ts'
+import { startAccounts } from './accounts.ts'
+import { beyond } from './beyond.ts'
+import { accounts, EMPTY_NODE, million, startUp, totalMessages, type Case, type Trial, type Waiting } from './cases.ts'
 import { canDo, contender, plainContender, type Contender, type Scene } from './contender.ts'
 import { daemonCase, measureDaemon } from './daemon.ts'
-import { onDisk } from './disk.ts'
+import { onDisk, onExt4 } from './disk.ts'
 import { countExchanges } from './exchanges.ts'
 import { fill } from './mailboxes.ts'
 import { startMillion } from './million.ts'
 import { readOptions, type Options } from './options.ts'
 import { othersShare, warnOfOthers } from './others.ts'
 import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
-import { measureScale, scaleCase } from './scale.ts'
+import { measureScale, scaleCases } from './scale.ts'
 import { startProxy } from './proxy.ts'
+import { slowSync } from './slow-sync.ts'
 import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
-import { figures, sampleOf, table, type Amount } from './table.ts'
+import { figures, sampleOf, table, type Amount, type Row } from './table.ts'
 import { judge, line, type Sample } from './target.ts'
 import { takeTurns } from './turns.ts'
 
@@ -82,7 +85,14 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
     const parent = await roomyDirectory(roomBytes)
     await using dovecot = await startDovecot({ parent, mechanisms: ['plain'], flagUpdates: false, imap: true })
     await using sink = await startSink({ dump: false })
-    for (const each of cases) yield await mailCase(each, options, { dovecot, sink, directory: memory.path })
+    for (const each of cases) {
+      const result = await mailCase(each, options, { dovecot, sink, directory: memory.path })
+      if (result !== null) yield result
+    }
+  }
+  if (only.includes(accounts.name)) {
+    await using server = await startAccounts(memory.path)
+    yield await measured(accounts, [server.contender], options, NOTHING)
   }
   if (only.includes(million.name)) {
     await using server = await startMillion(memory.path)
@@ -99,9 +109,9 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
     const others = await othersShare()
     yield { ...(await measureDaemon(join(memory.path, daemonCase.name))), others }
   }
-  if (only.includes(scaleCase.name)) {
+  for (const each of scaleCases.filter(({ name }) => only.includes(name))) {
     const others = await othersShare()
-    yield { ...(await measureScale(join(memory.path, scaleCase.name))), others }
+    yield { ...(await measureScale(join(memory.path, each.name), each)), others }
   }
 }
 
@@ -112,19 +122,46 @@ interface Servers {
   readonly directory: string
 }
 
-async function mailCase(each: Case, options: Options, { dovecot, sink, directory }: Servers): Promise<CaseResult> {
-  await fill(dovecot, each.waiting)
+/** Null: it cannot be made here. */
+async function mailCase(
+  each: Case,
+  options: Options,
+  { dovecot, sink, directory }: Servers,
+): Promise<CaseResult | null> {
   await using stack = new AsyncDisposableStack()
+  const kept = join(repository, '.bench')
+  const disk =
+    each.destination === 'disk' ? await onDisk(kept) : each.destination === 'ext4' ? await onExt4(directory) : null
+  stack.use(disk)
+  const environment = await slowSync(each.slowSyncUs, directory)
+  if (environment === null || (each.destination === 'ext4' && disk === null)) {
+    console.log(`\n${each.title}  [${each.name}]\n  cannot be measured on this machine`)
+    return null
+  }
   const server = each.tls ? dovecot.pop3sPort : dovecot.pop3Port
   const port = each.roundTripMs === 0 ? server : stack.use(await startProxy(server, each.roundTripMs, directory)).port
-  const disk = each.destination === 'disk' ? stack.use(await onDisk(join(repository, '.bench'))) : null
-  const scene: Scene = { dovecot, sink, port, directory: disk?.directory ?? directory }
-  const contenders = (await takingPart(each, options)).map((client) => stack.use(contender(client, each, scene)))
+  const scene: Scene = { dovecot, sink, port, directory, disk, environment }
+  const clientsHere = await takingPart(each, options)
+  const contendersFor = async (waiting: Waiting): Promise<Contender[]> => {
+    await fill(dovecot, waiting)
+    const all: Contender[] = []
+    for (const client of clientsHere) all.push(stack.use(await contender(client, { ...each, waiting }, scene)))
+    return all
+  }
+  const contenders = await contendersFor(each.waiting)
   if (each.targets.some(({ against }) => against === EMPTY_NODE)) contenders.push(emptyNode(join(directory, 'node')))
-  const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
   const counted = each.targets.some(({ quantity }) => quantity === 'exchanges') ? await countExchanges(scene) : []
+  const all = each.measured === 'first' ? totalMessages(each.waiting) : 0
+  if (each.beyond === null) {
+    const amount = { messages: all, bytes: all * each.waiting.sizeBytes }
+    return await measured(each, contenders, options, amount, { counted })
+  }
+  const more = await contendersFor(each.beyond)
+  const messages = totalMessages(each.beyond) - all
   const amount = { messages, bytes: messages * each.waiting.sizeBytes }
-  return await measured(each, contenders, options, amount, counted)
+  const told = (rows: readonly Row[]): readonly Row[] =>
+    beyond(rows.slice(0, contenders.length), rows.slice(contenders.length))
+  return await measured(each, [...contenders, ...more], options, amount, { told })
 }
 
 async function takingPart(each: Case, { peers }: Options): Promise<readonly Client[]> {
@@ -149,16 +186,22 @@ function emptyNode(directory: string): Contender {
   }))
 }
 
-/** `counted`: what was found out beside the runs. */
+interface Besides {
+  /** What was found out beside the runs. */
+  readonly counted?: readonly Sample[]
+  /** What is told instead of the runs as they are. */
+  readonly told?: (rows: readonly Row[]) => readonly Row[]
+}
+
 async function measured(
   each: Trial,
   contenders: readonly Contender[],
   { runs }: Options,
   amount: Amount,
-  counted: readonly Sample[] = [],
+  { counted = [], told = (rows) => rows }: Besides = {},
 ): Promise<CaseResult> {
   const before = await othersShare()
-  const rows = await takeTurns(contenders, runs, stop.signal)
+  const rows = told(await takeTurns(contenders, runs, stop.signal))
   const others = Math.max(before, await othersShare())
   const names = rows.map(({ name }) => name)
   const reference = names.includes(each.reference) ? each.reference : (names[1] ?? '')

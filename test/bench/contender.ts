@@ -1,12 +1,13 @@
-// One client at one case, as something that can be run again and again. Every run has a fresh Maildir and a fresh record of
-// seen messages, and counts only when everything arrived. On disk nothing is removed before the case is over (disk.ts
-// says why); in memory each run makes room for the next.
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+// One client at one case, as something that can be run again and again. Its home stays the same, and so does the path of its
+// files: what it keeps for its next start is there, as it is in daily use, and a run before the first one makes it. All else is
+// fresh: every run has a new Maildir and a new record of seen messages, and counts only when everything arrived. On disk nothing
+// is removed before the case is over (disk.ts says why); in memory each run makes room for the next.
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Dovecot } from '../servers/dovecot.ts'
 import type { Sink } from '../servers/postfix.ts'
 import { mailboxNames, totalMessages, type Case } from './cases.ts'
-import { settled } from './disk.ts'
+import type { Disk } from './disk.ts'
 import { measure, type Command, type Usage } from './measure.ts'
 import { makeMaildir, type Client, type Destination, type Job } from './peers.ts'
 
@@ -23,8 +24,12 @@ export interface Scene {
   readonly sink: Sink
   /** The way to Dovecot for this case. */
   readonly port: number
-  /** Where runs are kept: in memory or on disk. */
+  /** In memory: homes, and runs unless they are on disk. */
   readonly directory: string
+  /** Where runs are kept; null: in memory. */
+  readonly disk: Disk | null
+  /** For the client, beside what every program gets. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 // Ten minutes: getmail6 needs several for five thousand messages.
@@ -39,30 +44,35 @@ export function canDo(client: Client, each: Case): boolean {
 }
 
 function kindOf({ destination }: Case): Destination['kind'] {
-  return destination === 'memory' || destination === 'disk' ? 'maildir' : destination
+  return destination === 'smtp' || destination === 'imap' ? destination : 'maildir'
 }
 
 /** A client's name for an unusual destination says so: fetchmail has no Maildir. */
-export function contender(client: Client, each: Case, scene: Scene): Contender {
+export async function contender(client: Client, each: Case, scene: Scene): Promise<Contender> {
   const wanted = kindOf(each)
   const kind = client.delivers.includes(wanted) ? wanted : 'smtp'
   const name = kind === wanted ? client.name : `${client.name} (to SMTP)`
   const expected = totalMessages(each.waiting)
+  const home = await mkdtemp(join(scene.directory, 'home-'))
+  const place = join(scene.disk?.directory ?? scene.directory, client.name)
 
-  const destinationIn = (directory: string): Destination => {
-    if (kind === 'maildir') return { kind, path: join(directory, 'Mail') }
+  let runs = 0
+  const destinationNow = (): Destination => {
+    if (kind === 'maildir') return { kind, path: join(place, 'Mail') }
     if (kind === 'smtp') return { kind, port: scene.sink.port }
     // Dovecot knows users in lower case.
-    return { kind, port: scene.dovecot.imapPort, user: basename(directory).toLowerCase() }
+    return { kind, port: scene.dovecot.imapPort, user: `${client.name}-${runs}`.toLowerCase() }
   }
   const begin = async (): Promise<{ job: Job; command: Command }> => {
-    const directory = await mkdtemp(join(scene.directory, `${client.name}-`))
-    const destination = destinationIn(directory)
+    runs++
+    await mkdir(place)
+    const destination = destinationNow()
     if (destination.kind === 'maildir') await makeMaildir(destination.path)
     const { password, certificate } = scene.dovecot
     const caFile = each.tls ? certificate.caFile : null
-    const job: Job = { users: mailboxNames(each.waiting), password, port: scene.port, caFile, destination, directory }
-    return { job, command: await client.configure(job) }
+    const users = mailboxNames(each.waiting)
+    const job: Job = { users, password, port: scene.port, caFile, destination, directory: place, home }
+    return { job, command: { environment: scene.environment, home, ...(await client.configure(job)) } }
   }
   const measured = async ({ destination }: Job, command: Command, more: number): Promise<Usage> => {
     const before = scene.sink.count()
@@ -72,29 +82,33 @@ export function contender(client: Client, each: Case, scene: Scene): Contender {
     if (arrived !== wanted) throw new Error(`${name}: ${arrived} of ${wanted} messages arrived`)
     return usage
   }
+  const fresh = async (): Promise<Usage> => {
+    await scene.disk?.renew()
+    const { job, command } = await begin()
+    await scene.disk?.settled()
+    const usage = await measured(job, command, expected)
+    if (scene.disk === null) await rm(place, { recursive: true })
+    else await rename(place, `${place}-${runs}`)
+    const { destination } = job
+    if (destination.kind === 'imap')
+      await rm((await scene.dovecot.mailbox(destination.user)).maildir, { recursive: true })
+    return usage
+  }
 
   let prepared: { job: Job; command: Command } | null = null
   return {
     name,
     async prepare() {
-      if (each.measured === 'first') return
+      if (each.measured === 'first') return void (await fresh())
       prepared = await begin()
       await measured(prepared.job, prepared.command, expected)
+      await measured(prepared.job, prepared.command, 0)
     },
-    async run() {
-      // Known messages are not delivered again.
-      if (prepared !== null) return measured(prepared.job, prepared.command, 0)
-      const { job, command } = await begin()
-      if (each.destination === 'disk') await settled(scene.directory)
-      const usage = await measured(job, command, expected)
-      if (each.destination !== 'disk') await rm(job.directory, { recursive: true })
-      const { destination } = job
-      if (destination.kind === 'imap')
-        await rm((await scene.dovecot.mailbox(destination.user)).maildir, { recursive: true })
-      return usage
-    },
+    // Known messages are not delivered again.
+    run: () => (prepared === null ? fresh() : measured(prepared.job, prepared.command, 0)),
     async [Symbol.asyncDispose]() {
-      if (prepared !== null) await rm(prepared.job.directory, { recursive: true, force: true })
+      await rm(home, { recursive: true, force: true })
+      if (scene.disk === null) await rm(place, { recursive: true, force: true })
     },
   }
 }
@@ -103,7 +117,10 @@ export function contender(client: Client, each: Case, scene: Scene): Contender {
 export function plainContender(name: string, directory: string, make: (directory: string) => Command): Contender {
   return {
     name,
-    prepare: async () => void (await mkdir(directory, { recursive: true })),
+    async prepare() {
+      await mkdir(directory, { recursive: true })
+      await measure(make(directory), timeoutMs)
+    },
     run: () => measure(make(directory), timeoutMs),
     async [Symbol.asyncDispose]() {},
   }

@@ -22,7 +22,7 @@ export async function countExchanges({ dovecot, directory }: Scene): Promise<rea
   const destination = { kind: 'maildir', path: join(own, 'Mail') } as const
   await makeMaildir(destination.path)
   const { password } = dovecot
-  const job = { users: [user], password, port: proxy.port, caFile, destination, directory: own }
+  const job = { users: [user], password, port: proxy.port, caFile, destination, directory: own, home: own }
   const command = await popfetch.configure(job)
   const samples: Sample[] = []
   for (const [poll, name] of [FIRST_POLL, LATER_POLL].entries()) {

@@ -9,8 +9,10 @@ import { findProgram } from '../servers/program.ts'
 export interface Command {
   readonly program: string
   readonly args: readonly string[]
-  /** Working directory and home; the run's own. */
+  /** Working directory, for temporary files too. */
   readonly directory: string
+  /** Where it keeps what it wants to have at the next start. Absent: `directory`. */
+  readonly home?: string
   /** Exit codes that mean success. */
   readonly success: readonly number[]
   /** Beside what every program gets. */
@@ -40,7 +42,7 @@ export async function measure(command: Command, timeoutMs: number): Promise<Usag
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
-      HOME: command.directory,
+      HOME: command.home ?? command.directory,
       TMPDIR: command.directory,
       LANG: 'C.UTF-8',
       ...command.environment,

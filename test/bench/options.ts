@@ -2,15 +2,15 @@
 import { parseArgs } from 'node:util'
 import { dovecotPackages } from '../servers/dovecot.ts'
 import { postfixPackages } from '../servers/postfix.ts'
-import { mailCases, million, startUp, type Case } from './cases.ts'
+import { accounts, mailCases, million, startUp, type Case } from './cases.ts'
 import { daemonCase } from './daemon.ts'
 import { clients } from './peers.ts'
-import { scaleCase } from './scale.ts'
+import { scaleCases } from './scale.ts'
 
 const HUGE_GIGABYTES = 2
 // Those take minutes, and no peer takes part.
-const byDefault = [...mailCases(HUGE_GIGABYTES), million, startUp].map(({ name }) => name)
-const slow = [daemonCase.name, scaleCase.name]
+const byDefault = [...mailCases(HUGE_GIGABYTES), accounts, million, startUp].map(({ name }) => name)
+const slow = [daemonCase.name, ...scaleCases.map(({ name }) => name)]
 const all = [...byDefault, ...slow]
 const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
 const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')
@@ -19,9 +19,9 @@ const usage = `npm run bench -- [--only CASE[,CASE…]] [--peers all|none|PEER[,
 npm run bench -- --history CASE
 npm run bench:micro
 
-cases  ${all.join(' ')}; by default all but ${slow.join(' and ')}
+cases  ${all.join(' ')}; by default all but ${slow.join(', ')}
 peers  ${peerNames.join(' ')}; by default those that need no minutes for the case
-runs   5 by default; a run of more than 10 seconds is not repeated
+runs   5 by default; a run of more than 10 seconds is not repeated; each client runs once before that counts
 
 Each run adds a file to test/bench/results; --history shows how a case moved. Ends with 1 when a figure misses its target by
 more than the noise of its own runs, or popfetch fails at a case; --no-fail only looks. bench:micro measures parts of

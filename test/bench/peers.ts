@@ -19,8 +19,10 @@ export interface Job {
   /** The CA of the server's certificate; null: no TLS. */
   readonly caFile: string | null
   readonly destination: Destination
-  /** Configuration and record of seen messages; empty at first, the run's own. */
+  /** Configuration and record of seen messages; empty at first. */
   readonly directory: string
+  /** The client's own, over all its runs. */
+  readonly home: string
 }
 
 export interface Client {
@@ -205,7 +207,7 @@ const getmail6: Client = {
     if (!isRoot) return { program: 'getmail', args, directory, success: [0] }
     // It refuses to deliver as root.
     const { uid, gid } = debianMailUser
-    await runProgram('chown', ['-R', `${uid}:${gid}`, directory], directory)
+    await runProgram('chown', ['-R', `${uid}:${gid}`, directory, job.home], directory)
     const asOther = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', 'getmail']
     return { program: 'setpriv', args: [...asOther, ...args], directory, success: [0] }
   },

@@ -1,5 +1,5 @@
-// Ten thousand accounts in one process: how long reading them takes, and what a daemon costs that polls each of them every five
-// minutes and finds nothing. The server is a thread of this process, as plain as can be. No peer takes part.
+// Thousands of accounts in one process: how long reading them takes, and what a daemon costs that polls each of them again and
+// again and finds nothing. The server is a thread of this process, as plain as can be. No peer takes part.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -12,35 +12,48 @@ import { measure } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
 import type { CaseResult } from './results.ts'
 
-const ACCOUNTS = 10_000
-const INTERVAL = '5m'
-/** Two rounds: the first is spread by the start, the second shows what goes on. */
-const SECONDS = 600
 const LOAD_LIMIT_S = 2
-const MEMORY_LIMIT_MB = 300
 /** What a connection or a health check may wait. */
 const STANDSTILL_LIMIT_MS = 200
 
-export const scaleCase = {
-  name: 'scale',
-  title: `${ACCOUNTS} accounts every ${INTERVAL}, nothing new, for ${SECONDS / 60} minutes`,
-}
-
-interface Size {
+export interface Size {
+  readonly name: string
+  readonly title: string
   readonly accounts: number
   readonly interval: string
+  /** Two rounds and more: the first is spread by the start, the others show what goes on. */
   readonly seconds: number
+  readonly memoryLimitMb: number
 }
 
-/** `directory`: for its files. A smaller `size` is for a look at one change. */
+export const scaleCases: readonly Size[] = [
+  {
+    name: 'scale',
+    title: '10000 accounts every 5 minutes, nothing new, for 10 minutes',
+    accounts: 10_000,
+    interval: '5m',
+    seconds: 600,
+    memoryLimitMb: 300,
+  },
+  {
+    name: 'five-thousand',
+    title: '5000 accounts every minute, nothing new, for 3 minutes',
+    accounts: 5_000,
+    interval: '1m',
+    seconds: 180,
+    memoryLimitMb: 250,
+  },
+]
+
+/** `directory`: for its files. */
 export async function measureScale(
   directory: string,
-  { accounts, interval, seconds }: Size = { accounts: ACCOUNTS, interval: INTERVAL, seconds: SECONDS },
+  { name, title, accounts, interval, seconds, memoryLimitMb }: Size,
 ): Promise<Omit<CaseResult, 'others'>> {
   await mkdir(directory, { recursive: true })
   const shared = new SharedArrayBuffer(8)
   const sessions = new Int32Array(shared)
-  const server = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: shared })
+  const server = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: { shared, messages: 0 } })
   try {
     const { value } = Atomics.waitAsync(sessions, 1, 0)
     await value
@@ -53,7 +66,7 @@ export async function measureScale(
     for (let at = 0; at < 3; at++) loads.push((await measure(check, 120_000)).seconds)
     const loadSeconds = Math.min(...loads)
     const told = await watch(directory, { file, httpPort, seconds, polls: () => Atomics.load(sessions, 0) })
-    console.log(`\n${scaleCase.title}  [${scaleCase.name}]`)
+    console.log(`\n${title}  [${name}]`)
     console.log(`  config check: ${loadSeconds.toFixed(2)} s`)
     console.log(`  up after ${told.upSeconds.toFixed(2)} s of CPU ${told.upCpuSeconds.toFixed(2)} s`)
     console.log(
@@ -67,14 +80,14 @@ export async function measureScale(
     console.log(`  the longest pause of the event loop: ${told.standstillMs.toFixed(0)} ms`)
     const failures = [
       ...(loadSeconds > LOAD_LIMIT_S ? [`reading the configuration takes more than ${LOAD_LIMIT_S} s`] : []),
-      ...(told.memoryPeak > MEMORY_LIMIT_MB ? [`memory above ${MEMORY_LIMIT_MB} MB`] : []),
+      ...(told.memoryPeak > memoryLimitMb ? [`memory above ${memoryLimitMb} MB`] : []),
       ...(told.standstillMs > STANDSTILL_LIMIT_MS
         ? [`the event loop paused for more than ${STANDSTILL_LIMIT_MS} ms`]
         : []),
       ...(told.failed > 0 ? ['polls failed'] : []),
     ]
     const facts = { loadSeconds, ...told }
-    return { case: scaleCase.name, title: scaleCase.title, figures: [], verdicts: [], failures, ...facts }
+    return { case: name, title, figures: [], verdicts: [], failures, ...facts }
   } finally {
     await server.terminate()
   }

@@ -7,6 +7,12 @@ function sample(name: string, seconds: readonly number[], others: Partial<Sample
   return { name, seconds, peakMegabytes: [], standstillMs: [], exchanges: [], ...others }
 }
 
+test('what each message takes is the time of a run divided by its messages', () => {
+  const each: Target = { quantity: 'microsecondsEach', of: 'popfetch', against: null, target: 65, stretch: 50 }
+  const judged = judge(each, [sample('popfetch', [6, 5.8, 6.2])], 100_000)
+  expect(line(judged)).toBe('popfetch: µs a message, target ≤ 65, stretch 50: 60 ± 2, met')
+})
+
 describe('a rate against a peer', () => {
   const verdict = (own: number[], peers: number[]) =>
     judge(rate, [sample('popfetch', own), sample('mpop', peers)], 0).verdict

@@ -7,6 +7,7 @@ export type Quantity =
   | 'time'
   | 'extraMs'
   | 'messagesPerSecond'
+  | 'microsecondsEach'
   | 'seconds'
   | 'peakMegabytes'
   | 'standstillMs'
@@ -67,6 +68,11 @@ function figureOf({ quantity }: Target, own: Sample, other: Sample | undefined, 
       return { value: (seconds.value - others.value) * 1000, noise: (seconds.noise + others.noise) * 1000 }
     case 'messagesPerSecond':
       return quotient({ value: messages, noise: 0 }, seconds)
+    case 'microsecondsEach':
+      return quotient(seconds === null ? null : { value: seconds.value * 1e6, noise: seconds.noise * 1e6 }, {
+        value: messages,
+        noise: 0,
+      })
     case 'seconds':
     case 'peakMegabytes':
     case 'standstillMs':
@@ -101,6 +107,7 @@ const units: Readonly<Record<Quantity, { readonly digits: number; readonly words
   time: { digits: 2, words: '× the time of', bound: '≤' },
   extraMs: { digits: 0, words: 'ms more than', bound: '≤' },
   messagesPerSecond: { digits: 0, words: 'messages/s', bound: '≥' },
+  microsecondsEach: { digits: 0, words: 'µs a message', bound: '≤' },
   seconds: { digits: 2, words: 's', bound: '≤' },
   peakMegabytes: { digits: 0, words: 'MB at most', bound: '≤' },
   standstillMs: { digits: 0, words: 'ms without a turn of the event loop', bound: '≤' },

@@ -1,0 +1,56 @@
+// A thousand accounts polled once by one process: what that takes in memory. No peer takes part, and the server is a thread of this
+// process, as plain as can be.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Contender } from './contender.ts'
+import { measure, type Usage } from './measure.ts'
+import { popfetchCommand } from './peers.ts'
+
+const ACCOUNTS = 1_000
+const MESSAGES = 2
+const TIMEOUT_MS = 120_000
+
+export interface Accounts extends AsyncDisposable {
+  readonly contender: Contender
+}
+
+/** `parent`: where its directory is made. */
+export async function startAccounts(parent: string): Promise<Accounts> {
+  const shared = new SharedArrayBuffer(8)
+  const worker = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: { shared, messages: MESSAGES } })
+  const ports = new Int32Array(shared)
+  await Atomics.waitAsync(ports, 1, 0).value
+  const directory = await mkdtemp(join(parent, 'accounts-'))
+  const run = join(directory, 'run')
+  const config = join(directory, 'config.json')
+  const keys = {
+    host: '127.0.0.1',
+    port: Atomics.load(ports, 1),
+    tls: 'none',
+    password: 'b',
+    first: 'all',
+    deliver: 'inbox',
+  }
+  const accounts = Object.fromEntries(
+    Array.from({ length: ACCOUNTS }, (_, at) => [`a${at}`, { ...keys, user: `a${at}` }]),
+  )
+  const destinations = { inbox: { type: 'maildir', path: join(run, '{account}') } }
+  await writeFile(config, JSON.stringify({ accounts, destinations }), { mode: 0o600 })
+  const command = popfetchCommand(directory, '--json', '--config', config, '--state', join(run, 'state.db'))
+  const poll = async (): Promise<Usage> => {
+    await mkdir(run)
+    const usage = await measure(command, TIMEOUT_MS)
+    await rm(run, { recursive: true })
+    return usage
+  }
+  return {
+    contender: {
+      name: 'popfetch',
+      prepare: async () => void (await poll()),
+      run: poll,
+      async [Symbol.asyncDispose]() {},
+    },
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+  }
+}
