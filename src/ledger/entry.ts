@@ -58,6 +58,8 @@ export interface Delivery {
    *  for (poll/route/chain.ts); null: there was none. */
   readonly conclusion: string | null
   readonly error: string | null
+  /** On which machine the last attempt was made; null: on whichever has the ledger (Ledger.machine). A Maildir or an mbox may be there alone. */
+  readonly machine: string | null
 }
 
 /** A deletion that was wanted and has not happened. */

@@ -141,6 +141,8 @@ export interface Ledger extends AsyncDisposable {
   readonly place: string
   /** Where the processes are that may share it: on one machine, or on many. */
   readonly spans: 'machine' | 'machines'
+  /** Under which name `begin` records where attempts are made; null: all that share it are on one machine. */
+  readonly machine: string | null
   /** What no poll needs: looking in and mending. */
   readonly records: Records
   /** What a person wants left alone. */

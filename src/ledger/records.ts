@@ -73,8 +73,9 @@ export interface Day extends DayCounts {
   readonly startMs: number
 }
 
-/** Messages that wait for their next try: for the time being, for good, until a person says so. */
-export type Waiting = 'deferred' | 'refused' | 'held'
+/** Messages that wait for their next try: for the time being, for good, until a person says so. `elsewhere`: for another machine, which
+ *  alone can see what became of the last one (Delivery.machine). */
+export type Waiting = 'deferred' | 'refused' | 'held' | 'elsewhere'
 
 /** What people look up and mend in a ledger. No poll needs it. */
 export interface Records {
@@ -116,8 +117,13 @@ export interface Records {
   forgetAll(lease: Lease, facts: FactChanges): Promise<number>
 
   /** Messages that wait in one of these ways are due now: their pauses are over. Held ones are open again, their lost answers
-   *  and attempts no longer counted. Gives how many there were. */
+   *  and attempts no longer counted. An attempt that was made elsewhere counts as made here: what this machine does not see of it
+   *  has not arrived. Gives how many there were. */
   retry(lease: Lease, which: readonly Waiting[]): Promise<number>
+
+  /** Accounts that nobody is at work on, and that have attempts of this machine without an outcome; in the order of their names. None
+   *  where all is on one machine: whoever polls next looks for them. */
+  cutOff(): Promise<readonly string[]>
 
   /** Removes an account and what was remembered of its polls. The caller has forgotten its messages; rejects with ERR_BUG when
    *  it has some. */

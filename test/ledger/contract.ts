@@ -8,6 +8,7 @@ import { destinations } from './contract/destinations.ts'
 import { durability } from './contract/durability.ts'
 import { forgetting } from './contract/forgetting.ts'
 import { leases } from './contract/leases.ts'
+import { machines } from './contract/machines.ts'
 import { mending } from './contract/mending.ts'
 import { messages } from './contract/messages.ts'
 import { model } from './contract/model.ts'
@@ -31,6 +32,7 @@ export function contract(kind: Kind): void {
   describe(`${kind.name}: mending`, () => mending(kind))
   describe(`${kind.name}: destinations`, () => destinations(kind))
   describe(`${kind.name}: what is outstanding`, () => outstanding(kind))
+  describe(`${kind.name}: machines`, () => machines(kind))
   describe(`${kind.name}: pauses`, () => pauses(kind))
   describe(`${kind.name}: days and memos`, () => days(kind))
   describe(`${kind.name}: schedulers`, () => scheduling(kind))

@@ -5,6 +5,8 @@ import { child, type Child } from './scene.ts'
 export interface OpenOptions {
   /** The ledger's clock; the usual one where a test does not say. */
   readonly nowMs?: () => number
+  /** What this machine is called, where several may share the ledger. */
+  readonly machine?: string
 }
 
 /** Where a ledger is kept. Nothing is there before it is opened first; cleared away when the test ends. */

@@ -91,6 +91,7 @@ export function refusedMessage(uidl: string, facts: Partial<MessageRecord> = {})
     handedOver: false,
     conclusion: 'BAD',
     error: '554 no',
+    machine: null,
     attempts: 1,
     settledMs: null,
     receipt: null,

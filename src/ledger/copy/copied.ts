@@ -32,7 +32,7 @@ export const COLUMNS = {
     date_ms:n deletion_wanted_ms:n deletion_tried:n deletion_reason:t harm_command:w harm_times:n harm_last_ms:n`),
   delivery:
     columns(`destination:t recipient:t state:n intent:t attempts:n unknowns:n refusals:n deferrals:n retry_after_ms:n
-    handed_over:f settled_ms:n receipt:t conclusion:t error:t`),
+    handed_over:f settled_ms:n receipt:t conclusion:t error:t machine:t`),
   day: columns('day:n delivered:n bytes:n failures:n longest_wait_ms:n'),
   destination: columns('key:t recipient:t record:t'),
   memo: columns('name:t text:t'),

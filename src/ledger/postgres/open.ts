@@ -33,7 +33,7 @@ export interface PostgresOptions {
 /** Rejects with ERR_LEDGER when the database is away, refuses, or has a newer ledger; with ERR_CONFIG when somebody must change
  *  the configuration. */
 export async function openPostgres(server: Server, options: PostgresOptions = {}): Promise<Ledger> {
-  const { readOnly = false, headers = 'all', awayMs = AWAY_MS, nowMs = null } = options
+  const { readOnly = false, headers = 'all', awayMs = AWAY_MS, nowMs = null, machine = hostname() } = options
   const reader = await readerOf(server, options)
   let leases: Leases | null = null
   let wakes: Wakes | null = null
@@ -42,7 +42,7 @@ export async function openPostgres(server: Server, options: PostgresOptions = {}
     ? null
     : new Writer(server, {
         name: randomBytes(16).toString('hex'),
-        machine: options.machine ?? hostname(),
+        machine,
         nowMs,
         keep: headers,
         awayMs,
@@ -55,7 +55,17 @@ export async function openPostgres(server: Server, options: PostgresOptions = {}
   leases = writer === null ? null : new Leases(writer)
   const access = new Access(reader, writer, nowMs)
   wakes = new Wakes(access, () => writer?.listen() ?? Promise.resolve())
-  return new PostgresLedger({ place: server.place, access, reader, writer, leases, wakes, channel, keep: headers })
+  return new PostgresLedger({
+    place: server.place,
+    access,
+    reader,
+    writer,
+    leases,
+    wakes,
+    channel,
+    machine,
+    keep: headers,
+  })
 }
 
 /** Of notifications: one for each schema, which the whole server's names share. */

@@ -55,6 +55,7 @@ export interface Parts {
   readonly wakes: Wakes
   /** Of notifications. */
   readonly channel: string
+  readonly machine: string
   /** `state.headers`. */
   readonly keep: 'all' | 'open' | 'none'
 }
@@ -62,6 +63,7 @@ export interface Parts {
 export class PostgresLedger implements Ledger {
   readonly place: string
   readonly spans = 'machines'
+  readonly machine: string
   readonly records: PostgresRecords
   readonly pauses: PostgresPauses
   readonly #parts: Parts
@@ -70,7 +72,8 @@ export class PostgresLedger implements Ledger {
   constructor(parts: Parts) {
     this.#parts = parts
     this.place = parts.place
-    this.records = new PostgresRecords(parts.access)
+    this.machine = parts.machine
+    this.records = new PostgresRecords(parts.access, parts.machine)
     this.pauses = new PostgresPauses(parts.access)
     this.#shared = new PostgresShared(parts.access)
   }
@@ -136,7 +139,11 @@ export class PostgresLedger implements Ledger {
   }
 
   async begin(lease: Lease, batch: readonly Beginning[]): Promise<void> {
-    await this.#access.changeAll(lease, 'begin', batch.map(begunOf))
+    await this.#access.changeAll(lease, 'begin', this.#begun(batch))
+  }
+
+  #begun(batch: readonly Beginning[]): readonly object[] {
+    return batch.map((one) => begunOf(one, this.machine))
   }
 
   async settle(lease: Lease, settlement: Settlement): Promise<void> {
@@ -146,7 +153,7 @@ export class PostgresLedger implements Ledger {
   async settleAndBegin(lease: Lease, settlements: readonly Settlement[], batch: readonly Beginning[]): Promise<void> {
     const parts = [
       ['settle', settlements.map((settlement) => settledOf(settlement, this.#parts.keep))],
-      ['begin', batch.map(begunOf)],
+      ['begin', this.#begun(batch)],
     ] as const
     await this.#access.change(lease, parts, { items: settlements.length + batch.length })
   }

@@ -34,9 +34,12 @@ const BY_NAME = '(SELECT c.id FROM @.account c WHERE c.name = $1)'
 
 export class PostgresRecords implements Records {
   readonly #access: Access
+  readonly #machine: string
 
-  constructor(access: Access) {
+  /** `machine`: this one's name. */
+  constructor(access: Access, machine: string) {
     this.#access = access
+    this.#machine = machine
   }
 
   async *list(account: string, selection: Selection): AsyncIterable<readonly MessageRecord[]> {
@@ -212,7 +215,15 @@ export class PostgresRecords implements Records {
   }
 
   async retry(lease: Lease, which: readonly Waiting[]): Promise<number> {
-    return await this.#access.change(lease, [['retry', { which }]])
+    return await this.#access.change(lease, [['retry', { which, machine: base64(this.#machine) }]])
+  }
+
+  async cutOff(): Promise<readonly string[]> {
+    const sql = `SELECT c.name FROM @.account c WHERE c.id IN
+        (SELECT d.account FROM @.message m JOIN @.delivery d ON d.account = m.account AND d.row = m.row
+          WHERE m.state IN (0, 3, 4) AND m.state <> 3 AND d.state IN (1, 4) AND d.machine = $1)
+      AND NOT EXISTS (SELECT 1 FROM @.lease l WHERE l.account = c.name) ORDER BY c.name`
+    return (await this.#access.read(sql, [toBytes(this.#machine)])).map(([name]) => text(name))
   }
 
   async remove(lease: Lease): Promise<void> {

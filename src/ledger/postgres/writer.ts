@@ -11,7 +11,7 @@ import type { Claim, WorkerCard } from '../schedule.ts'
 import type { Operation } from './schema/batch-function.ts'
 import { base64, text, toBytes } from './rows/cells.ts'
 import { LASTS_S } from './schema/lease-functions.ts'
-import { MIGRATIONS } from './schema/migrations.ts'
+import { KNOWN, MIGRATIONS } from './schema/migrations.ts'
 
 /** Renewed this often, ... */
 const RENEWED_S = 5
@@ -64,7 +64,7 @@ export interface WriterOptions {
   readonly notified: () => void
 }
 
-// In the order of claim_1: account, token, woken, why not, then the account's row.
+// In the order of `claim`: account, token, woken, why not, then the account's row.
 const TAKEN = `AS t (account bytea, token bigint, woken boolean, refused bigint, name bytea, host bytea, port integer, username bytea,
   started boolean, known integer, last_poll_ms bigint, last_success_ms bigint, failures integer, refusals integer, secret_mark integer,
   paused_until_ms bigint, error bytea, told_state bytea, told_ms bigint, mark_digest bytea, mark_due_ms bigint, taking_over bytea,
@@ -220,7 +220,7 @@ export class Writer {
     const json = JSON.stringify(ordered.map(({ group }) => group))
     const [row] = await this.#numbered((worker, batch) =>
       this.#line.query(
-        'SELECT array_to_string(@.batch_1($1, $2, $3, $4, $5, $6), $7)',
+        `SELECT array_to_string(@.batch_${KNOWN}($1, $2, $3, $4, $5, $6), $7)`,
         [worker, batch, this.#nowMs(), keep, lasting, json, ','],
         { raw: true },
       ),
@@ -248,7 +248,7 @@ export class Writer {
     try {
       const rows = await this.#numbered((worker, batch) =>
         this.#line.query(
-          `SELECT * FROM @.claim_1($1, $2, $3, $4) ${TAKEN}`,
+          `SELECT * FROM @.claim_${KNOWN}($1, $2, $3, $4) ${TAKEN}`,
           [worker, batch, this.#nowMs(), JSON.stringify(asks)],
           { raw: true },
         ),

@@ -115,6 +115,7 @@ class OpenFile {
 export class SqliteLedger implements Ledger {
   readonly place: string
   readonly spans = 'machine'
+  readonly machine = null
   readonly #surroundings: Surroundings
   readonly #reopen: Reopen
   #open: OpenFile
@@ -382,8 +383,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async join(card: WorkerCard): Promise<void> {
-    const sinceMs = await this.#open.schedule.join(card, this.#joined?.sinceMs ?? null)
-    this.#joined = { card, sinceMs }
+    this.#joined = { card, sinceMs: await this.#open.schedule.join(card, this.#joined?.sinceMs ?? null) }
   }
 
   workers(): Promise<readonly Worker[]> {

@@ -238,6 +238,10 @@ export class SqliteRecords implements Records {
     return due
   }
 
+  cutOff(): Promise<readonly string[]> {
+    return Promise.resolve([])
+  }
+
   remove(lease: Lease): Promise<void> {
     return this.#access.change(lease, (id) => {
       if (this.#rows.hasMessages(id)) throw bug('removing an account that has messages')

@@ -32,6 +32,11 @@ interface Remembered {
 /** The contract of ledger.ts, as short as it can be said. */
 class Model {
   readonly messages = new Map<string, Remembered>()
+  readonly #machine: string | null
+
+  constructor(machine: string | null) {
+    this.#machine = machine
+  }
 
   #at(entry: EntryKey, state: Remembered['state']): Remembered {
     const name = nameOf(entry)
@@ -67,6 +72,7 @@ class Model {
         handedOver: false,
         conclusion: before?.conclusion ?? null,
         error: before?.error ?? null,
+        machine: this.#machine,
       })
     }
   }
@@ -188,8 +194,8 @@ export function model(kind: Kind): void {
     await assert(
       asyncProperty(array(action, { maxLength: 40 }), array(boolean()), async (actions, waits) => {
         const place = await kind.place()
-        const model = new Model()
         let ledger = await place.open()
+        const model = new Model(ledger.machine)
         try {
           let lease = await leaseOf(ledger, 'a')
           const pending: Promise<unknown>[] = []

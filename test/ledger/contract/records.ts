@@ -61,6 +61,7 @@ export function records(kind: Kind): void {
             handedOver: false,
             conclusion: null,
             error: null,
+            machine: ledger.machine,
             settledMs: 5000,
             receipt: DONE.state === 'done' ? DONE.receipt : null,
           },

@@ -111,6 +111,10 @@ const OLDEST: readonly (readonly [oldest: number, why: string])[] = [
   [3, 'a version before it sends without the mark that it handed over (S042)'],
   [3, 'the version before leaves out counts for people, and what it was told of'],
   [3, 'the version before polls what is paused: nothing is lost'],
+  [
+    3,
+    'the version before leaves the name of another machine beside an attempt of its own, which then waits: nothing is lost',
+  ],
 ]
 
 test('every step says which older versions can go on, and why is written here', () => {

@@ -40,6 +40,7 @@ const delivery: DeliveryRecord = {
   handedOver: false,
   conclusion: null,
   error: null,
+  machine: null,
   settledMs: null,
   receipt: null,
 }

@@ -118,6 +118,7 @@ describe('a plan', () => {
       handedOver: false,
       conclusion: 'TEMP',
       error: 'later',
+      machine: null,
     }
     const open = known({ state: 'open', retryAfterMs: dueAfterMs, deliveries: [delivery] })
     expect(numbers(planned([[entry(1), open]]).fetch)).toEqual(fetched)
@@ -144,6 +145,7 @@ describe('a plan', () => {
         handedOver: true,
         conclusion: 'LOST',
         error: 'lost',
+        machine: null,
       }
       const plan = planned([[entry(1), known({ state: 'open', deliveries: [delivery] })]], {
         shows: (name) => shows && name === 'inbox',

@@ -8,6 +8,7 @@ import { openPostgres, type PostgresOptions } from '../../../src/ledger/postgres
 import { MIGRATIONS } from '../../../src/ledger/postgres/schema/migrations.ts'
 import { contract } from '../../ledger/contract.ts'
 import { LOOKS } from '../../ledger/looks.ts'
+import { beginning, key, leaseOf } from '../../ledger/scene.ts'
 import { PostgresServer } from '../../support/postgres-server.ts'
 
 let server: PostgresServer
@@ -104,6 +105,22 @@ describe('a ledger of an older version', () => {
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = $$client backend$$',
     )
     expect((await ledger.account('a'))?.failures).toBe(3)
+  })
+
+  test('of the first step has no machine beside its attempts, nor where that version begins one again beside this one', async () => {
+    const schema = newSchema()
+    await (await open(schema, { steps: MIGRATIONS.slice(0, 1) }))[Symbol.asyncDispose]()
+    server.sql(`INSERT INTO ${schema}.account (name, host, port, username) VALUES ('a', 'h', 1, 'u')`)
+    const item = { u: btoa('x'), c: 0, b: 7, d: [{ d: btoa('inbox'), r: '', i: btoa('i') }] }
+    const beginAsBefore = `SELECT ${schema}.begin_1(1, 0, '${JSON.stringify([item])}', 1, 'all')`
+    server.sql(beginAsBefore)
+    const ledger = await open(schema, { machine: 'm2' })
+    const machineOf = async (): Promise<unknown> => (await ledger.known('a', [key('x')]))[0]?.deliveries[0]?.machine
+    expect([versionOf(schema), await machineOf()]).toEqual([String(MIGRATIONS.length), null])
+    await ledger.begin(await leaseOf(ledger, 'a'), [beginning(key('x'))])
+    expect(await machineOf()).toBe('m2')
+    server.sql(beginAsBefore)
+    expect(await machineOf()).toBe(null)
   })
 
   test('whose user may make nothing temporary says how it can be read', async () => {

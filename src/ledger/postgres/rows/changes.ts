@@ -32,13 +32,14 @@ export function absolved(name: string): object {
   return { a: base64(account), c: copy, u: Buffer.from(short, 'latin1').toString('base64'), h: isHash ? short : '' }
 }
 
-export function begunOf({ key, listedBytes, deliveries }: Beginning): object {
+/** `machine`: where the attempts are made. */
+export function begunOf({ key, listedBytes, deliveries }: Beginning, machine: string): object {
   const begun = deliveries.map(({ destination, recipient, intent }) => ({
     d: base64(destination),
     r: base64(recipient),
     i: base64(intent),
   }))
-  return { ...at(key), b: listedBytes, d: begun }
+  return { ...at(key), b: listedBytes, d: begun, m: base64(machine) }
 }
 
 export function settledOf({ key, destination, recipient, outcome, received }: Settlement, keep: Keep): object {

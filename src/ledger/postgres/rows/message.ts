@@ -16,7 +16,7 @@ export const AFTER_KNOWN = 20
 
 /** Of `d`, a row of delivery. */
 export const DELIVERY = `d.account, d.row, d.destination, d.recipient, d.state, d.intent, d.attempts, d.unknowns, d.refusals, d.deferrals,
-  d.retry_after_ms, d.handed_over, d.conclusion, d.error, d.settled_ms, d.receipt`
+  d.retry_after_ms, d.handed_over, d.conclusion, d.error, d.settled_ms, d.receipt, d.machine`
 
 /** Of `m`, as people see it. */
 export const RECORD = `m.account, m.row, m.uidl, m.copy, m.state, m.first_seen_ms, m.listed_bytes, m.received_bytes, m.message_id,
@@ -90,6 +90,7 @@ export function deliveryOf(row: Row): Delivery {
     handedOver: isTrue(row[11]),
     conclusion: textOrNull(row[12]),
     error: textOrNull(row[13]),
+    machine: textOrNull(row[16]),
   }
 }
 

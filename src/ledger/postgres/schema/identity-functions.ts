@@ -1,6 +1,6 @@
 // Which of several messages is this one? Changes of messages that went, came back, have other UIDLs now, or were found at their
 // destinations; and what people have forgotten. As message-functions.ts, but that removals give how many they were.
-import { overItems } from './message-functions.ts'
+import { overItems, replaced } from './message-functions.ts'
 
 const FACTS = `received_bytes = (g->>'b')::bigint, digest = decode(g->>'g', 'base64'), fingerprint = decode(g->>'f', 'base64'),
       message_id = decode(g->>'m', 'base64'), sender = coalesce(decode(g->>'s', 'base64'), sender),
@@ -110,7 +110,8 @@ const FORGET_SOME = removal(
 )
 
 // `x.which`: the ways to wait. Gives how many messages are due now.
-const RETRY = `CREATE FUNCTION @.retry_1(a integer, x jsonb, now_ms bigint) RETURNS integer
+/** `last`: what a later step does besides. */
+const retry = (last: string): string => `CREATE FUNCTION @.retry_1(a integer, x jsonb, now_ms bigint) RETURNS integer
   LANGUAGE plpgsql AS $function$
   #variable_conflict use_column
   DECLARE n integer := 0; more integer; states smallint[] := '{}';
@@ -131,8 +132,21 @@ const RETRY = `CREATE FUNCTION @.retry_1(a integer, x jsonb, now_ms bigint) RETU
     )
     UPDATE @.message m SET retry_after_ms = 0 WHERE m.account = a AND m.row IN (SELECT due.row FROM due);
     GET DIAGNOSTICS more = ROW_COUNT;
-    RETURN n + more;
+${last}    RETURN n + more;
   END $function$;`
+
+/** An attempt that was made elsewhere counts as made on the machine of this name. */
+export const RETRY_WITH_MACHINE = replaced(
+  retry(`    IF x->'which' ? 'elsewhere' THEN
+      WITH here AS (
+        UPDATE @.delivery d SET machine = decode(x->>'machine', 'base64') FROM @.message m
+          WHERE m.account = a AND m.state IN (0, 4) AND d.account = a AND d.row = m.row AND d.state IN (1, 4)
+          AND d.machine <> decode(x->>'machine', 'base64') RETURNING d.row
+      )
+      SELECT n + count(DISTINCT here.row) INTO n FROM here;
+    END IF;
+`),
+)
 
 export const IDENTITY_FUNCTIONS = [
   RETURNED,
@@ -144,5 +158,5 @@ export const IDENTITY_FUNCTIONS = [
   FORGET_ABSENT,
   FORGET_KEYS,
   FORGET_SOME,
-  RETRY,
+  retry(''),
 ].join('\n')

@@ -117,6 +117,16 @@ const USABLE = `CREATE FUNCTION @.usable_1() RETURNS void LANGUAGE plpgsql AS $f
     IF l.oldest > KNOWN THEN RAISE EXCEPTION '%', l.version USING ERRCODE = 'PF004'; END IF;
   END $function$;`
 
+/** `known`: the steps that a process knows which calls these. */
 export function leaseFunctions(known: number): string {
-  return [USABLE.replace('KNOWN', String(known)), IS_DEAD, BURY, RENEW, CLAIM].join('\n')
+  return [usable(known), IS_DEAD, BURY, RENEW, CLAIM].join('\n')
+}
+
+function usable(known: number): string {
+  return USABLE.replace('KNOWN', String(known))
+}
+
+/** What a process calls that knows so many steps: with each step these have another number, which is its own. */
+export function entrances(known: number, batch: string): string {
+  return [usable(known), CLAIM, batch].join('\n').replaceAll(/@\.(usable|claim|batch)_1\b/g, `@.$1_${known}`)
 }

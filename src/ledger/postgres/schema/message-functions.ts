@@ -35,21 +35,35 @@ const UNDONE = `SELECT count(*), coalesce(min(d.retry_after_ms), 0), coalesce(bo
       INTO undone, due, is_refused FROM @.delivery d WHERE d.account = a AND d.row = r AND d.state <> 2;`
 const UNDONE_VARIABLES = 'undone bigint; due bigint; is_refused boolean;'
 
-const BEGIN = overItems(
-  'begin',
-  `${insert(0, 1)}
-    INSERT INTO @.delivery AS d (account, row, destination, recipient, state, intent, attempts)
-      SELECT a, r, decode(e->>'d', 'base64'), decode(e->>'r', 'base64'), 1, decode(e->>'i', 'base64'), 1
+/** `more`: columns of a later step, each with its value for an attempt that begins. */
+function begin(more: readonly (readonly [column: string, value: string])[]): string {
+  const names = more.map(([column]) => `, ${column}`).join('')
+  const values = more.map(([, value]) => `, ${value}`).join('')
+  const again = more.map(([column]) => `, ${column} = excluded.${column}`).join('')
+  return overItems(
+    'begin',
+    `${insert(0, 1)}
+    INSERT INTO @.delivery AS d (account, row, destination, recipient, state, intent, attempts${names})
+      SELECT a, r, decode(e->>'d', 'base64'), decode(e->>'r', 'base64'), 1, decode(e->>'i', 'base64'), 1${values}
       FROM jsonb_array_elements(i->'d') e
       ON CONFLICT (account, row, destination, recipient) DO UPDATE
-      SET state = 1, intent = excluded.intent, attempts = d.attempts + 1, retry_after_ms = 0, handed_over = false;
+      SET state = 1, intent = excluded.intent, attempts = d.attempts + 1, retry_after_ms = 0, handed_over = false${again};
     IF NOT is_new THEN
       ${UNDONE}
       UPDATE @.message m SET state = CASE WHEN is_refused THEN 4 ELSE 0 END, retry_after_ms = due, attempts = attempts + 1,
         listed_bytes = coalesce(listed_bytes, (i->>'b')::bigint) WHERE m.account = a AND m.row = r;
     END IF;`,
-  UNDONE_VARIABLES,
-)
+    UNDONE_VARIABLES,
+  )
+}
+
+/** The same name as before, so that an older version calls it as well: of its attempts nobody knows the machine. */
+export const BEGIN_WITH_MACHINE = replaced(begin([['machine', "decode(i->>'m', 'base64')"]]))
+
+/** In place of the function that an earlier step made. */
+export function replaced(sql: string): string {
+  return sql.replace('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION')
+}
 
 // `o`: the state that the attempt ended in. `k`: it counts. `g`: what was received, null where nothing new is known.
 const SETTLE = overItems(
@@ -178,7 +192,7 @@ const SEE = `CREATE FUNCTION @.see_1(a integer, last integer, x jsonb, now_ms bi
   END $function$;`
 
 export const MESSAGE_FUNCTIONS = [
-  BEGIN,
+  begin([]),
   SETTLE,
   HAND_OVER,
   ABANDON,

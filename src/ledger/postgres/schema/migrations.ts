@@ -3,9 +3,9 @@
 // that the version before goes on working beside this one (K14); what takes away waits for `popfetch state upgrade`.
 import { ACCOUNT_FUNCTIONS } from './account-functions.ts'
 import { BATCH } from './batch-function.ts'
-import { IDENTITY_FUNCTIONS } from './identity-functions.ts'
-import { leaseFunctions } from './lease-functions.ts'
-import { MESSAGE_FUNCTIONS } from './message-functions.ts'
+import { IDENTITY_FUNCTIONS, RETRY_WITH_MACHINE } from './identity-functions.ts'
+import { entrances, leaseFunctions } from './lease-functions.ts'
+import { BEGIN_WITH_MACHINE, MESSAGE_FUNCTIONS } from './message-functions.ts'
 import { TABLES } from './tables.ts'
 
 export interface Step {
@@ -14,11 +14,21 @@ export interface Step {
   readonly oldest: number
 }
 
-/** The functions of this version know so many steps. */
-const KNOWN = 1
+/** This version knows so many steps, and calls `usable`, `claim` and `batch` by this number. */
+export const KNOWN = 2
 
-const FIRST = [TABLES, MESSAGE_FUNCTIONS, IDENTITY_FUNCTIONS, ACCOUNT_FUNCTIONS, leaseFunctions(KNOWN), BATCH].join(
-  '\n',
-)
+const FIRST = [TABLES, MESSAGE_FUNCTIONS, IDENTITY_FUNCTIONS, ACCOUNT_FUNCTIONS, leaseFunctions(1), BATCH].join('\n')
 
-export const MIGRATIONS: readonly Step[] = [{ sql: FIRST, oldest: 1 }]
+// Where each attempt was made: only there is the Maildir or the mbox that may have the message. The version before goes on: of its
+// attempts nobody knows where they were made, so they are looked for as it looks for them.
+const SECOND = [
+  'ALTER TABLE @.delivery ADD COLUMN machine bytea;',
+  BEGIN_WITH_MACHINE,
+  RETRY_WITH_MACHINE,
+  entrances(KNOWN, BATCH),
+].join('\n')
+
+export const MIGRATIONS: readonly Step[] = [
+  { sql: FIRST, oldest: 1 },
+  { sql: SECOND, oldest: 1 },
+]

@@ -83,7 +83,7 @@ export class KnownRows {
 }
 
 export const DELIVERY_COLUMNS = `destination, recipient, state, intent, attempts, unknowns, refusals, deferrals, retry_after_ms,
-  handed_over, conclusion, error`
+  handed_over, conclusion, error, machine`
 
 /** Of a row that begins with DELIVERY_COLUMNS. */
 export function deliveryOf(row: Row): Delivery {
@@ -100,6 +100,7 @@ export function deliveryOf(row: Row): Delivery {
     handedOver: number(row[9]) === 1,
     conclusion: textOrNull(row[10]),
     error: textOrNull(row[11]),
+    machine: textOrNull(row[12]),
   }
 }
 

@@ -87,7 +87,8 @@ export class MessageRows {
     this.#startDelivery = database.prepare(
       `INSERT INTO delivery (message, destination, recipient, state, intent, attempts) VALUES (?, ?, ?, ${STARTED}, ?, 1)
        ON CONFLICT (message, destination, recipient)
-       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0, handed_over = 0`,
+       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0, handed_over = 0,
+       machine = NULL`,
     )
     this.#settleDelivery = database.prepare(
       `UPDATE delivery SET state = ?1, unknowns = unknowns + (?1 = ${UNKNOWN}), refusals = refusals + (?2 AND ?1 = ${REFUSED}),

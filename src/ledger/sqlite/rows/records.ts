@@ -24,6 +24,7 @@ import {
   rowOf,
   rowsOf,
   SEEN,
+  STARTED,
   text,
   textOrNull,
   type Row,
@@ -199,8 +200,14 @@ export class RecordRows {
       ...(which.includes('deferred') ? [FAILED, UNKNOWN] : []),
       ...(which.includes('refused') ? [REFUSED] : []),
     ]
-    if (states.length === 0) return due
     const open = `SELECT id FROM message WHERE ${range} AND state IN (${OPEN}, ${OPEN_REFUSED})`
+    if (which.includes('elsewhere')) {
+      const there = `machine IS NOT NULL AND state IN (${STARTED}, ${UNKNOWN}) AND message IN (${open})`
+      const messages = rowOf(this.#statements.of(`SELECT count(DISTINCT message) FROM delivery WHERE ${there}`), ...at)
+      this.#statements.of(`UPDATE delivery SET machine = NULL WHERE ${there}`).run(...at)
+      due += number(messages?.[0])
+    }
+    if (states.length === 0) return due
     const waiting = `state IN (${states.join(', ')}) AND message IN (${open})`
     const rows = rowsOf(this.#statements.of(`SELECT DISTINCT message FROM delivery WHERE ${waiting}`), ...at)
     this.#statements.of(`UPDATE delivery SET retry_after_ms = 0 WHERE ${waiting}`).run(...at)
@@ -271,8 +278,8 @@ export class RecordRows {
     const sql = `SELECT ${DELIVERY_COLUMNS}, settled_ms, receipt FROM delivery WHERE message = ? ORDER BY destination, recipient`
     return rowsOf(this.#statements.of(sql), message).map((row) => ({
       ...deliveryOf(row),
-      settledMs: numberOrNull(row[12]),
-      receipt: textOrNull(row[13]),
+      settledMs: numberOrNull(row[13]),
+      receipt: textOrNull(row[14]),
     }))
   }
 }

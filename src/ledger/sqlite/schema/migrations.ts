@@ -124,6 +124,9 @@ const FIFTH = `
   ) STRICT, WITHOUT ROWID;
 `
 
+// Where an attempt was made, in a ledger that several machines shared before it was copied into this file.
+const SIXTH = 'ALTER TABLE delivery ADD COLUMN machine TEXT;'
+
 export interface Step {
   readonly sql: string
   /** The oldest version that can go on working on a file after this step. It can if the step only adds (tables, indexes,
@@ -142,6 +145,8 @@ export const MIGRATIONS: readonly Step[] = [
   { sql: FOURTH, oldest: 3 },
   // The version before polls what is paused: nothing is lost, and nothing is misread.
   { sql: FIFTH, oldest: 3 },
+  // The version before leaves the name beside an attempt of its own: that waits until a person says otherwise, and nothing is lost.
+  { sql: SIXTH, oldest: 3 },
 ]
 
 /** What takes away what no version needs that can still work on the file. */
