@@ -87,7 +87,6 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   pino: ['src/log.ts'],
   socks: ['src/pop3/network/proxy.ts'],
   'node:sqlite': ['src/ledger/'],
-  'prom-client': ['src/daemon/http/metrics.ts'],
   'node:child_process': ['src/program.ts', 'src/daemon/detach.ts'],
   'node:http': [
     'src/daemon/http/server.ts',

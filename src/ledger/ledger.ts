@@ -155,7 +155,8 @@ export interface Ledger extends AsyncDisposable {
   admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord>
   /** What is recorded of an account; null: it is not known. Changes nothing. */
   account(name: string): Promise<AccountRecord | null>
-  /** All accounts of the ledger, in the order of their names; changes nothing. */
+  /** All accounts of the ledger, in the order of their names, each as it is at some moment of the reading: other work has its turn
+   *  meanwhile. Changes nothing. */
   accounts(): Promise<readonly AccountRecord[]>
 
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */

@@ -101,8 +101,8 @@ export interface Records {
   }): Promise<ReadonlyMap<string, readonly MessageRecord[]>>
 
   /** The counts of every account for the last `days` days, the oldest first. A day on which nothing was counted is left out, and
-   *  so is an account that has none. At most DAYS_KEPT days are there. */
-  days(days: number): Promise<ReadonlyMap<string, readonly Day[]>>
+   *  so is an account that has none. At most DAYS_KEPT days are there. `accounts`: only of these. */
+  days(days: number, accounts?: readonly string[]): Promise<ReadonlyMap<string, readonly Day[]>>
 
   /** How many messages of the account have a deletion outstanding. Quick, however many the account has. */
   undeleted(account: string): Promise<number>

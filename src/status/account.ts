@@ -4,7 +4,7 @@ import { faultSource } from '../config/accounts/sound.ts'
 import { ASKED } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/ledger.ts'
-import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
+import type { MessageRecord, Unsettled } from '../ledger/records.ts'
 import { isPaused } from '../poll/account/backoff.ts'
 import { recipientOf } from '../poll/account/forecast.ts'
 import { isStale } from '../poll/rests/rests.ts'
@@ -72,8 +72,6 @@ export interface AccountStatus {
   readonly unsettled: Unsettled
   /** The first few of what is refused, held and waits, in that order. */
   readonly messages: readonly TroubledMessage[]
-  /** What the last days brought, the oldest first; none where nobody asked for them. */
-  readonly days: readonly Day[]
   /** Null: no daemon polls it. */
   readonly planned: Planned | null
   /** A person wants it left alone, or a destination that its mail waits for; null: nobody does. */
@@ -95,7 +93,7 @@ export interface AccountStatus {
 
 export interface AccountFacts extends Pick<
   AccountStatus,
-  'account' | 'record' | 'configured' | 'disabled' | 'planned' | 'days'
+  'account' | 'record' | 'configured' | 'disabled' | 'planned'
 > {
   readonly unsettled: Unsettled | null
   readonly messages: readonly MessageRecord[]
@@ -122,7 +120,6 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     disabled,
     unsettled,
     messages: facts.messages.map(troubled).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
-    days: facts.days,
     planned,
     pause,
     pausedUntilMs,

@@ -1,5 +1,6 @@
 // What needs a person, over all accounts, destinations and sign-ins: the worst first, what has one reason once, each with the
-// command that helps. Pure. An account that is not configured any more, or was never polled, needs nobody.
+// command that helps. Pure, and in steps (config/turns.ts): there may be ten thousand accounts in trouble. An account that is not
+// configured any more, or was never polled, needs nobody.
 import { ASKED } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
@@ -88,22 +89,28 @@ export interface AttentionFacts {
   readonly machines: readonly MachineAtWork[]
 }
 
-export function attentionOf(facts: AttentionFacts): readonly Attention[] {
+export function* attentionOf(facts: AttentionFacts): Generator<void, readonly Attention[]> {
   const { nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
   const signedOut = new Set(troubled(signIns).flatMap((each) => each.accounts))
-  const found = [
+  const found: Noted[] = [
     ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
     ...ofVersions(machines),
     ...(asked === null ? [] : [ofAsked(asked)]),
-    ...destinations.filter(({ isPaused }) => !isPaused).map((resting) => ofDestination(resting, needing, nowMs)),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
-    ...needing.flatMap((status) => ofAccount(status, { destinations, signedOut, nowMs })),
     ...pauses.map((pause) => ofPause(pause, nowMs)),
   ]
+  for (const resting of destinations) {
+    if (!resting.isPaused) found.push(ofDestination(resting, needing, nowMs))
+    yield
+  }
+  for (const status of needing) {
+    for (const noted of ofAccount(status, { destinations, signedOut, nowMs })) found.push(noted)
+    yield
+  }
   const weights = ['bad', 'doubtful']
-  return alike(found).toSorted(
+  return (yield* alike(found)).toSorted(
     (a, b) =>
       weights.indexOf(a.weight) - weights.indexOf(b.weight) ||
       ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) ||
@@ -118,28 +125,39 @@ export function namesText(names: readonly string[]): string {
 }
 
 /** Accounts that have the same reason and the same remedy are one entry. */
-function alike(found: readonly Noted[]): readonly Attention[] {
-  const groups = Map.groupBy(found, ({ kind, weight, reason, names: [name = ''] }) =>
-    kind === 'account' || kind === 'overdue' || kind === 'paused'
-      ? JSON.stringify([kind, weight, reason])
-      : JSON.stringify([kind, name, reason]),
-  )
-  return [...groups.values()].flatMap((group) => {
+function* alike(found: readonly Noted[]): Generator<void, readonly Attention[]> {
+  const groups = new Map<string, Noted[]>()
+  for (const noted of found) {
+    const {
+      kind,
+      weight,
+      reason,
+      names: [name = ''],
+    } = noted
+    const isOfMany = kind === 'account' || kind === 'overdue' || kind === 'paused'
+    const key = JSON.stringify(isOfMany ? [kind, weight, reason] : [kind, name, reason])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [noted])
+    else group.push(noted)
+    yield
+  }
+  const joined: Attention[] = []
+  for (const group of groups.values()) {
     const [first] = group
-    if (first === undefined) return []
-    const since = group.map(({ sinceMs }) => sinceMs).filter((ms) => ms !== null)
+    if (first === undefined) continue
+    const sinceMs = group.reduce((least, one) => Math.min(least, one.sinceMs ?? Infinity), Infinity)
     const names = [...new Set(group.flatMap((one) => one.names))]
     const { nextOfAll, ...told } = first
     const next = names.length === 1 || nextOfAll === undefined ? told.next : nextOfAll(names)
-    return [
-      {
-        ...told,
-        names: names.map((name) => display(name)),
-        next: display(next, 1000),
-        sinceMs: since.length === 0 ? null : Math.min(...since),
-      },
-    ]
-  })
+    joined.push({
+      ...told,
+      names: names.map((name) => display(name)),
+      next: display(next, 1000),
+      sinceMs: sinceMs === Infinity ? null : sinceMs,
+    })
+    yield
+  }
+  return joined
 }
 
 function ofVersions(machines: readonly MachineAtWork[]): readonly Attention[] {

@@ -16,7 +16,7 @@ export interface ReadLedger {
   readonly workers: Ledger['workers']
   readonly spans: Ledger['spans']
   readonly memo: Ledger['memo']
-  readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
+  readonly records: Pick<Records, 'unsettled' | 'outstanding'>
 }
 
 /** What is not in the ledger. */
@@ -25,18 +25,13 @@ export interface Surroundings extends Pick<Facts, 'nowMs' | 'configured' | 'disa
   readonly destinationNames?: readonly string[]
 }
 
-/** `days`: this many of the last days are wanted; 0: none. Rejects with ERR_LEDGER. */
-export async function readFacts(
-  ledger: ReadLedger,
-  { destinationNames, ...known }: Surroundings,
-  days = 0,
-): Promise<Facts> {
+/** Rejects with ERR_LEDGER. */
+export async function readFacts(ledger: ReadLedger, { destinationNames, ...known }: Surroundings): Promise<Facts> {
   return {
     ...known,
     records: await ledger.accounts(),
     unsettled: await ledger.records.unsettled(),
     messages: await ledger.records.outstanding({ ofAccount: SHOWN_OF_ACCOUNT, inAll: SHOWN }),
-    days: days === 0 ? new Map() : await ledger.records.days(days),
     destinations: namedSo(await ledger.destinations(), destinationNames),
     pauses: await ledger.pauses.all(),
     workers: await ledger.workers(),
@@ -50,7 +45,7 @@ export async function readBriefly(
   ledger: Pick<ReadLedger, 'accounts' | 'destinations' | 'pauses' | 'memo'>,
   { destinationNames, ...known }: Surroundings,
 ): Promise<Facts> {
-  const nothing = { unsettled: new Map(), messages: new Map(), days: new Map() }
+  const nothing = { unsettled: new Map(), messages: new Map() }
   const [records, all] = [await ledger.accounts(), await ledger.destinations()]
   const destinations = namedSo(all, destinationNames)
   return {

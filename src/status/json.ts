@@ -12,13 +12,23 @@ import { iso } from './words/moment.ts'
 
 /** `polls`: each account with its last polls. */
 export function statusJson(status: Status, { polls = false }: { readonly polls?: boolean } = {}): object {
-  const { accounts, daemon, destinations, machines, pauses, signIns, asked } = status
+  const accounts = status.accounts.map((each) => ({
+    ...accountJson(each),
+    ...(polls ? { polls: each.record === null ? [] : pastPolls(each.record).map(pollJson) } : {}),
+  }))
+  return { ok: true, accounts, ...aroundJson(status) }
+}
+
+/** The text of the same, for whoever has other work meanwhile: piece by piece, an account each. */
+export function* statusJsonText(status: Status): Generator<string> {
+  yield '{"ok":true,"accounts":['
+  for (const [at, account] of status.accounts.entries())
+    yield `${at === 0 ? '' : ','}${JSON.stringify(accountJson(account))}`
+  yield `],${JSON.stringify(aroundJson(status)).slice(1)}`
+}
+
+function aroundJson({ daemon, destinations, machines, pauses, signIns, asked }: Status): object {
   return {
-    ok: true,
-    accounts: accounts.map((each) => ({
-      ...accountJson(each),
-      ...(polls ? { polls: each.record === null ? [] : pastPolls(each.record).map(pollJson) } : {}),
-    })),
     daemon: {
       running: daemon.pid !== null,
       pid: daemon.pid,

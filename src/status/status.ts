@@ -8,8 +8,9 @@
 // names of messages for people; exit.ts the exit code of each error.
 //
 // Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
+import { atOnce, inTurns } from '../config/turns.ts'
 import type { AccountRecord, DestinationRecord, Ledger, Pause, Worker } from '../ledger/ledger.ts'
-import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
+import type { MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
 import type { AskedTrouble } from './asked-trouble.ts'
 import { attentionOf, type Attention } from './attention.ts'
@@ -48,8 +49,6 @@ export interface Facts {
   readonly unsettled: ReadonlyMap<string, Unsettled>
   /** The first few of the messages of an account that are refused, held or wait. */
   readonly messages: ReadonlyMap<string, readonly MessageRecord[]>
-  /** What the last days brought to each account. */
-  readonly days: ReadonlyMap<string, readonly Day[]>
   readonly destinations: readonly DestinationRecord[]
   readonly pauses: readonly Pause[]
   /** Why what the program of `accountsFrom` printed last was not taken; null or absent: it was, or none is asked. */
@@ -78,6 +77,15 @@ export interface Status {
 }
 
 export function statusOf(facts: Facts): Status {
+  return atOnce(statusSteps(facts))
+}
+
+/** The same with pauses, for a process that has other work. */
+export function statusInTurns(facts: Facts): Promise<Status> {
+  return inTurns(statusSteps(facts))
+}
+
+function* statusSteps(facts: Facts): Generator<void, Status> {
   const { nowMs, configured, signIns, daemon, asked = null } = facts
   const records = new Map(facts.records.map((record) => [record.name, record]))
   const names = [...new Set([...(configured ?? []), ...records.keys()])]
@@ -87,25 +95,28 @@ export function statusOf(facts: Facts): Status {
   const { pauses } = facts
   const destinations = restingOf(facts.destinations, pauses, nowMs)
   const paused = byName(pauses)
-  const accounts = names.map((account) =>
-    accountStatus({
-      account,
-      record: records.get(account) ?? null,
-      configured: isConfigured.has(account),
-      disabled: disabled.has(account),
-      unsettled: facts.unsettled.get(account) ?? null,
-      messages: facts.messages.get(account) ?? [],
-      days: facts.days.get(account) ?? [],
-      planned: plans.get(account) ?? null,
-      destinations,
-      paused,
-      nowMs,
-    }),
-  )
+  const accounts: AccountStatus[] = []
+  for (const account of names) {
+    accounts.push(
+      accountStatus({
+        account,
+        record: records.get(account) ?? null,
+        configured: isConfigured.has(account),
+        disabled: disabled.has(account),
+        unsettled: facts.unsettled.get(account) ?? null,
+        messages: facts.messages.get(account) ?? [],
+        planned: plans.get(account) ?? null,
+        destinations,
+        paused,
+        nowMs,
+      }),
+    )
+    yield
+  }
   const machines = machinesOf(facts)
   return {
     nowMs,
-    attention: attentionOf({ nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines }),
+    attention: yield* attentionOf({ nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines }),
     accounts,
     destinations,
     pauses,
@@ -126,6 +137,6 @@ export function only(status: Status, accounts: readonly string[]): Status {
     ...status,
     accounts: chosen,
     pauses,
-    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, asked, signIns, daemon, machines }),
+    attention: atOnce(attentionOf({ nowMs, accounts: chosen, destinations, pauses, asked, signIns, daemon, machines })),
   }
 }

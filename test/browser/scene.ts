@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { createServer, type Server } from 'node:http'
-import { DAYS_SHOWN } from '../../src/daemon/http/page/graphs.ts'
 import { page, pagePolicy } from '../../src/daemon/http/page/page.ts'
 import { type Watched, wholeStatus } from '../../src/daemon/http/watched.ts'
 import { HttpServer, type Names } from '../../src/daemon/http/server.ts'
@@ -264,12 +263,14 @@ export async function ofMachines(): Promise<Server> {
       versions: ['1.2.3'],
     },
   ]
-  const status: Status = { ...(await wholeStatus(watch(world), DAYS_SHOWN)), machines }
+  const status: Status = { ...(await wholeStatus(watch(world))), machines }
   const server = createServer((request, response) => {
     const isPage = request.url === '/'
     response.setHeader('Content-Security-Policy', pagePolicy('page'))
     response.setHeader('Content-Type', isPage ? 'text/html; charset=utf-8' : 'application/json')
-    response.end(isPage ? page(status, { version: '1.2.3', machine: 'nas' }) : JSON.stringify(statusJson(status)))
+    response.end(
+      isPage ? page(status, world.days, { version: '1.2.3', machine: 'nas' }) : JSON.stringify(statusJson(status)),
+    )
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   return server

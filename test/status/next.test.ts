@@ -59,7 +59,7 @@ async function expectTold(state: Status, { isTroubled = true } = {}): Promise<re
   const { attention } = state
   const text = [...statusLines(state, Infinity), ...whyLines(state)].map((line) => line.text)
   const { accounts } = statusJson(state) as { accounts: readonly { account: string; next: string | null }[] }
-  const shown = unbroken(page(state, ABOUT).replaceAll(/<[^<>]*>/g, ''))
+  const shown = unbroken(page(state, new Map(), ABOUT).replaceAll(/<[^<>]*>/g, ''))
   if (isTroubled) expect(attention.length).toBeGreaterThan(0)
   for (const { next, reason } of attention) {
     await expectUnderstood(next)

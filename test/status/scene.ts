@@ -105,7 +105,6 @@ export function factsOf(facts: Partial<Facts> & { readonly records: readonly Acc
     configured: facts.records.map(({ name }) => name),
     unsettled: new Map(),
     messages: new Map(),
-    days: new Map(),
     destinations: [],
     pauses: [],
     signIns: [],

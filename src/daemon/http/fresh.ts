@@ -1,11 +1,12 @@
-// One answer for all who ask within a second: ten thousand accounts make a megabyte, and a hundred browsers ask for it.
+// One answer for all who ask within a second: ten thousand accounts are a tenth of a second's work, and a hundred browsers ask for them.
+// After that second it is let go: it has megabytes, too.
 
 const FRESH_MS = 1000
 
 export class Fresh<T> {
   readonly #make: () => Promise<T>
   readonly #freshMs: number
-  #made: { readonly value: Promise<T>; readonly atMs: number } | null = null
+  #made: Promise<T> | null = null
 
   constructor(make: () => Promise<T>, freshMs: number = FRESH_MS) {
     this.#make = make
@@ -13,15 +14,14 @@ export class Fresh<T> {
   }
 
   value(): Promise<T> {
-    const nowMs = performance.now()
-    if (this.#made === null || nowMs - this.#made.atMs >= this.#freshMs) {
-      const made = { value: this.#make(), atMs: nowMs }
-      this.#made = made
-      // A failure is of its own moment only.
-      made.value.catch(() => {
-        if (this.#made === made) this.#made = null
-      })
+    if (this.#made !== null) return this.#made
+    const made = this.#make()
+    this.#made = made
+    const letGo = (): void => {
+      if (this.#made === made) this.#made = null
     }
-    return this.#made.value
+    // A failure is of its own moment only.
+    made.then(() => (this.#freshMs === 0 ? letGo() : setTimeout(letGo, this.#freshMs).unref()), letGo)
+    return made
   }
 }

@@ -5,15 +5,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
 import { healthOf, type Health, selfOf } from '../../status/health.ts'
-import { statusJson } from '../../status/json.ts'
+import { statusJsonText } from '../../status/json.ts'
+import type { Status } from '../../status/status.ts'
 import { NONE_TOLERATED, parseShare } from '../../status/tolerance.ts'
 import { isMeant, type Served } from './host.ts'
-import type { Metrics } from './metrics.ts'
+import { inPieces, whole } from './answer.ts'
+import { CONTENT_TYPE } from './exposition.ts'
+import type { Looked, Metrics } from './metrics.ts'
 import { DAYS_SHOWN } from './page/graphs.ts'
 import { page, pagePolicy, signInPage } from './page/page.ts'
 import { Fresh } from './fresh.ts'
 import { bearerOf, type Token } from './token.ts'
 import { briefStatus, wholeStatus, type Watched } from './watched.ts'
+
+const HTML_TYPE = 'text/html; charset=utf-8'
+const JSON_TYPE = 'application/json; charset=utf-8'
 
 const UNREADABLE = 'the ledger cannot be read: run popfetch status'
 
@@ -48,20 +54,21 @@ const ALLOWED: Readonly<Record<string, string>> = {
 export class Routes {
   readonly #watched: Watched
   readonly #metrics: Metrics
-  readonly #texts: Readonly<Record<'/' | '/status.json' | '/metrics', Fresh<Buffer>>>
+  readonly #status: Fresh<Status>
+  readonly #page: Fresh<Buffer>
+  readonly #looked: Fresh<Looked>
 
   constructor(watched: Watched, metrics: Metrics) {
     this.#watched = watched
     this.#metrics = metrics
-    const status = new Fresh(() => wholeStatus(watched, DAYS_SHOWN), watched.freshMs)
-    this.#texts = {
-      '/': new Fresh(async () => Buffer.from(page(await status.value(), watched.process)), watched.freshMs),
-      '/status.json': new Fresh(
-        async () => Buffer.from(`${JSON.stringify(statusJson(await status.value()))}\n`),
-        watched.freshMs,
-      ),
-      '/metrics': new Fresh(async () => Buffer.from(await metrics.text()), watched.freshMs),
-    }
+    this.#status = new Fresh(() => wholeStatus(watched), watched.freshMs)
+    this.#page = new Fresh(async () => {
+      const status = await this.#status.value()
+      const names = status.accounts.map(({ account }) => account)
+      const days = await watched.ledger.records.days(DAYS_SHOWN, names)
+      return Buffer.from(page(status, days, watched.process))
+    }, watched.freshMs)
+    this.#looked = new Fresh(() => metrics.look(), watched.freshMs)
   }
 
   /** Rejects when there is no answer and cannot be one any more; then the connection is to be ended. */
@@ -104,14 +111,14 @@ export class Routes {
       case '/livez':
         return await this.#livez(response)
       case '/metrics':
-        return bytes(response, this.#metrics.contentType, await this.#texts['/metrics'].value())
+        return await inPieces(response, CONTENT_TYPE, this.#metrics.text(await this.#looked.value()))
       case '/status.json':
         if (!this.#mayLook(asked)) return unauthorised(response)
-        return bytes(response, 'application/json; charset=utf-8', await this.#texts['/status.json'].value())
+        return await inPieces(response, JSON_TYPE, jsonLine(await this.#status.value()))
       case '/':
         if (!this.#mayLook(asked)) return this.#askForToken(response, 401, false)
         response.setHeader('Content-Security-Policy', pagePolicy('page'))
-        return bytes(response, 'text/html; charset=utf-8', await this.#texts['/'].value())
+        return whole(response, HTML_TYPE, await this.#page.value())
       case '/sign-in':
         return await this.#signIn(asked)
       default:
@@ -148,7 +155,7 @@ export class Routes {
     response.setHeader('Content-Security-Policy', pagePolicy('sign-in'))
     if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
     else response.setHeader('Retry-After', '60')
-    bytes(response, 'text/html; charset=utf-8', Buffer.from(signInPage(this.#watched.process, wrong)), status)
+    whole(response, HTML_TYPE, Buffer.from(signInPage(this.#watched.process, wrong)), status)
   }
 
   /** The form. A page of somebody else must not sign a browser in. */
@@ -182,7 +189,7 @@ function tellHealth(response: ServerResponse, { code, troubles }: Health): void 
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {
-  bytes(response, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`), status)
+  whole(response, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`), status)
 }
 
 function unauthorised(response: ServerResponse, judgement: 'wrong' | 'busy' = 'wrong'): void {
@@ -194,11 +201,9 @@ function unauthorised(response: ServerResponse, judgement: 'wrong' | 'busy' = 'w
   plain(response, 401, 'Authorization: Bearer and the token of daemon.httpToken are needed')
 }
 
-function bytes(response: ServerResponse, type: string, body: Buffer, status = 200): void {
-  response.statusCode = status
-  response.setHeader('Content-Type', type)
-  response.setHeader('Content-Length', body.length)
-  response.end(body)
+function* jsonLine(status: Status): Generator<string> {
+  yield* statusJsonText(status)
+  yield '\n'
 }
 
 /** Null: it is too large. */

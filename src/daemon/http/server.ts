@@ -70,7 +70,7 @@ export class HttpServer implements AsyncDisposable {
   /** Serves from when it resolves until it is disposed of. Rejects with ERR_CONFIG when it cannot listen there. A socket that a
    *  process of ours left behind, which was killed, is replaced. */
   static async listen(place: Place, names: Names, watched: Watched): Promise<HttpServer> {
-    const http = new HttpServer(place, names, watched, await Metrics.create(watched))
+    const http = new HttpServer(place, names, watched, new Metrics(watched))
     const server = http.#server
     try {
       const where = await whereOf(place)

@@ -2,12 +2,12 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type ReadLedger, readBriefly, readFacts } from '../../status/facts.ts'
 import type { Listed } from '../../status/sign-in-lines.ts'
-import { type Planned, type Status, statusOf } from '../../status/status.ts'
+import { type Planned, type Status, statusInTurns } from '../../status/status.ts'
 
 /** Looked at whenever somebody asks. */
 export interface Watched {
   readonly plan: readonly Planned[]
-  readonly ledger: ReadLedger & Pick<Ledger, 'memo'> & { readonly records: Pick<Ledger['records'], 'lacking'> }
+  readonly ledger: ReadLedger & Pick<Ledger, 'memo'> & { readonly records: Pick<Ledger['records'], 'lacking' | 'days'> }
   /** Names of the accounts of the configuration in effect. */
   readonly configured: readonly string[]
   /** Those of them that are not polled. */
@@ -31,15 +31,15 @@ export interface Watched {
   retry(account: string | null): void
 }
 
-/** Rejects with ERR_LEDGER. `days`: this many of the last days are wanted. */
-export async function wholeStatus(watched: Watched, days: number): Promise<Status> {
+/** Rejects with ERR_LEDGER. */
+export async function wholeStatus(watched: Watched): Promise<Status> {
   const signIns = await watched.signIns().catch(() => [])
-  return statusOf(await readFacts(watched.ledger, { ...surroundings(watched), signIns }, days))
+  return await statusInTurns(await readFacts(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
 /** Enough to say whether all is well. */
 export async function briefStatus(watched: Watched, signIns: readonly Listed[] = []): Promise<Status> {
-  return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
+  return await statusInTurns(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
 function surroundings({ plan, configured, disabled = [], destinations, process, ...watched }: Watched) {

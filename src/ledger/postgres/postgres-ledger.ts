@@ -36,7 +36,7 @@ import { HeldLease, type Leases } from './leases.ts'
 import { PostgresPauses } from './postgres-pauses.ts'
 import { PostgresRecords } from './postgres-records.ts'
 import { PostgresShared } from './postgres-shared.ts'
-import { accountOf } from './rows/account.ts'
+import { accountOf, accountsOf } from './rows/account.ts'
 import { at, base64, base64OrNull, number, numberOrNull, text, toBytes } from './rows/cells.ts'
 import { absolved, begunOf, factsOf, headingOf, receivedOf, settledOf } from './rows/changes.ts'
 import { ACCOUNT } from './schema/lease-functions.ts'
@@ -112,7 +112,7 @@ export class PostgresLedger implements Ledger {
 
   async accounts(): Promise<readonly AccountRecord[]> {
     const rows = await this.#access.read(`SELECT ${ACCOUNT} FROM @.account c ORDER BY c.name`)
-    return rows.flatMap((row) => accountOf(row) ?? [])
+    return await accountsOf(rows)
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {

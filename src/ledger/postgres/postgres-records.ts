@@ -143,13 +143,13 @@ export class PostgresRecords implements Records {
     return found
   }
 
-  async days(days: number): Promise<ReadonlyMap<string, readonly Day[]>> {
+  async days(days: number, accounts?: readonly string[]): Promise<ReadonlyMap<string, readonly Day[]>> {
     const today = `floor(coalesce($1, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) / 86400000.0)::integer`
     const rows = await this.#access.read(
       `SELECT c.name, d.day, d.delivered, d.bytes, d.failures, d.longest_wait_ms
        FROM @.day d JOIN @.account c ON c.id = d.account, (SELECT ${today} AS day) t
-       WHERE d.day > t.day - $2 AND d.day <= t.day ORDER BY c.id, d.day`,
-      [this.#access.nowMs, Math.min(days, DAYS_KEPT)],
+       WHERE d.day > t.day - $2 AND d.day <= t.day AND ($3::bytea[] IS NULL OR c.name = ANY ($3::bytea[])) ORDER BY c.id, d.day`,
+      [this.#access.nowMs, Math.min(days, DAYS_KEPT), accounts?.map(toBytes) ?? null],
     )
     const found = new Map<string, Day[]>()
     for (const row of rows) {

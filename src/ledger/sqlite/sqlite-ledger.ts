@@ -44,7 +44,7 @@ import { Presence } from './presence.ts'
 import { asLedgerError, movedLedger } from './rows/fault.ts'
 import { SettledRows } from './rows/settled.ts'
 import { SqlitePauses } from './sqlite-pauses.ts'
-import { SqliteRecords } from './sqlite-records.ts'
+import { allAccounts, SqliteRecords } from './sqlite-records.ts'
 import { changesOf, heed, SqliteSchedule } from './sqlite-schedule.ts'
 
 /** Messages removed in one transaction, with one fsync. */
@@ -185,7 +185,7 @@ export class SqliteLedger implements Ledger {
 
   async accounts(): Promise<readonly AccountRecord[]> {
     await this.#present()
-    return await this.#access.read(() => this.#open.accounts.all())
+    return await allAccounts(this.#access, this.#open.accounts)
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {

@@ -8,7 +8,7 @@ import type { DayRows } from './rows/days.ts'
 import type { PauseRows } from './rows/pauses.ts'
 import { backup, copyDueMs, copyNow } from './backup.ts'
 import { bug } from './rows/fault.ts'
-import type { FactChanges } from '../account.ts'
+import type { AccountRecord, FactChanges } from '../account.ts'
 import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
 import {
@@ -26,6 +26,9 @@ import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 /** Messages removed in one transaction, with one fsync. */
 const REMOVED_AT_ONCE = 1000
 
+/** Accounts read before the event loop gets its turn: some milliseconds. */
+const ACCOUNTS_PER_TURN = 250
+
 /** This many accounts' days are read before the event loop gets its turn: some milliseconds. */
 const DAYS_OF_ACCOUNTS = 50
 
@@ -34,6 +37,19 @@ const COPIED = 'copied'
 
 /** Keys asked of one account before the event loop gets its turn. */
 const KEYS_PER_TURN = 500
+
+/** All accounts, in the order of their names. They are read by their numbers, which stay when one is renamed meanwhile. */
+export async function allAccounts(access: Access, rows: AccountRows): Promise<readonly AccountRecord[]> {
+  const found: AccountRecord[] = []
+  for (let after: number | null = 0; after !== null;) {
+    const from: number = after
+    const { records, last } = await access.read(() => rows.after(from, ACCOUNTS_PER_TURN))
+    for (const record of records) found.push(record)
+    after = last
+    if (last !== null) await turn()
+  }
+  return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
 
 export class SqliteRecords implements Records {
   readonly #access: Access
@@ -149,7 +165,8 @@ export class SqliteRecords implements Records {
     )
   }
 
-  async days(days: number): Promise<ReadonlyMap<string, readonly Day[]>> {
+  async days(days: number, accounts?: readonly string[]): Promise<ReadonlyMap<string, readonly Day[]>> {
+    if (accounts !== undefined) return await this.#daysOf(accounts, days)
     const names = await this.#access.read(() => this.#accounts.names())
     const found = new Map<string, Day[]>()
     for (let after: number | null = 0; after !== null;) {
@@ -167,6 +184,19 @@ export class SqliteRecords implements Records {
       }
       after = last
       await turn()
+    }
+    return found
+  }
+
+  async #daysOf(accounts: readonly string[], days: number): Promise<ReadonlyMap<string, readonly Day[]>> {
+    const found = new Map<string, readonly Day[]>()
+    for (const [at, name] of accounts.entries()) {
+      const rows = await this.#access.read(() => {
+        const id = this.#accounts.find(name)
+        return id === null ? [] : this.#days.of(id, days, this.#access.surroundings.nowMs())
+      })
+      if (rows.length > 0) found.set(name, rows)
+      if (at % DAYS_OF_ACCOUNTS === DAYS_OF_ACCOUNTS - 1) await turn()
     }
     return found
   }

@@ -77,6 +77,17 @@ export function accounts(kind: Kind): void {
     expect((await again.accounts()).map((record) => record.name)).toEqual(['a', 'b', 'c'])
   })
 
+  test('more accounts than are read at once come whole, also while they are renamed', async () => {
+    const ledger = await freshLedger(kind)
+    const names = Array.from({ length: 600 }, (_, at) => `a${String(at).padStart(3, '0')}`)
+    for (const name of names) await (await leaseOf(ledger, name))[Symbol.asyncDispose]()
+    expect((await ledger.accounts()).map((record) => record.name)).toEqual(names)
+    const [from, to] = [await leaseOf(ledger, 'a000'), await ledger.lease('z000')]
+    if (to === null) throw new Error('somebody else has it')
+    const [read] = await Promise.all([ledger.accounts(), ledger.records.rename(from, to)])
+    expect(read.map((record) => record.name.slice(1)).toSorted()).toEqual(names.map((name) => name.slice(1)))
+  })
+
   test('after it is closed a ledger says so', async () => {
     const ledger = await freshLedger(kind)
     const lease = await leaseOf(ledger, 'a')

@@ -65,6 +65,8 @@ export function days(kind: Kind): void {
     }
     const found = await ledger.records.days(30)
     expect(new Set(found.keys())).toEqual(new Set(names.filter((name) => name !== 'a77')))
+    const some = await ledger.records.days(30, ['a5', 'a77', 'nobody', 'a129'])
+    expect(new Map(['a5', 'a129'].map((name) => [name, found.get(name)]))).toEqual(some)
   })
 
   test('a memo is what the last change made of it, and none after null', async () => {

@@ -4,6 +4,7 @@
 // characters and those that reorder text.
 import { createHash } from 'node:crypto'
 import { display } from '../../../display.ts'
+import type { Day } from '../../../ledger/records.ts'
 import { namesText } from '../../../status/attention.ts'
 import type { AccountStatus, Attention, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
@@ -26,10 +27,13 @@ export interface About {
   readonly machine: string
 }
 
-export function page(status: Status, about: About): string {
+/** What the last days brought to each account. */
+type Days = ReadonlyMap<string, readonly Day[]>
+
+export function page(status: Status, days: Days, about: About): string {
   const tone = toneOf(status)
   const main = html`<main id="main">
-      ${glance(status, tone)} ${needs(status)} ${accounts(status)} ${messages(status)} ${destinations(status)}
+      ${glance(status, tone)} ${needs(status)} ${accounts(status, days)} ${messages(status)} ${destinations(status)}
       ${machines(status)} ${signIns(status)}
       <footer>
         <span>as of ${when(status.nowMs, stamp(status.nowMs))}</span><a id="json" href="status.json">status.json</a
@@ -183,7 +187,7 @@ function command(line: string): readonly Part[] {
     .flatMap((word, at) => [at === 0 ? '' : ' ', word.startsWith('--') ? html`<span>${word}</span>` : word])
 }
 
-function accounts({ accounts: all, nowMs }: Status): Html | null {
+function accounts({ accounts: all, nowMs }: Status, days: Days): Html | null {
   if (all.length === 0) return null
   return html`<h2 id="accounts-title">
       Accounts<small
@@ -206,14 +210,14 @@ function accounts({ accounts: all, nowMs }: Status): Html | null {
           </tr>
         </thead>
         <tbody>
-          ${all.map((each) => row(each, nowMs))}
+          ${all.map((each) => row(each, days.get(each.account) ?? [], nowMs))}
         </tbody>
       </table>
     </div>`
 }
 
-function row(status: AccountStatus, nowMs: number): Html {
-  const { account, record, unsettled, days } = status
+function row(status: AccountStatus, days: readonly Day[], nowMs: number): Html {
+  const { account, record, unsettled } = status
   const count = (label: string, value: number): Html =>
     value === 0
       ? html`<td class="number zero quiet" data-label="${label}">0</td>`

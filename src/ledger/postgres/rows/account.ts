@@ -1,9 +1,13 @@
 // An account's row, in the order of ACCOUNT (schema/lease-functions.ts).
+import { setImmediate as turn } from 'node:timers/promises'
 import type { AccountHealth, AccountRecord, TakingOver } from '../../account.ts'
 import type { Row } from '../connection/connection.ts'
 import { bytes, isTrue, number, numberOrNull, text } from './cells.ts'
 
 export const ACCOUNT_LENGTH = 19
+
+/** Accounts made of rows before the event loop gets its turn: some milliseconds. */
+const ACCOUNTS_PER_TURN = 250
 
 /** Null: there is no such row. */
 export function accountOf(row: Row): AccountRecord | null {
@@ -25,6 +29,17 @@ export function accountOf(row: Row): AccountRecord | null {
     takingOver: row[17] === null ? null : (JSON.parse(text(row[17])) as TakingOver),
     mark: row[15] === null ? null : { digest: bytes(row[15]), dueMs: numberOrNull(row[16]) },
   }
+}
+
+/** Of many rows, with turns for other work. */
+export async function accountsOf(rows: readonly Row[]): Promise<readonly AccountRecord[]> {
+  const found: AccountRecord[] = []
+  for (const [at, row] of rows.entries()) {
+    const record = accountOf(row)
+    if (record !== null) found.push(record)
+    if (at % ACCOUNTS_PER_TURN === ACCOUNTS_PER_TURN - 1) await turn()
+  }
+  return found
 }
 
 function errorOf(json: string): AccountHealth['error'] {

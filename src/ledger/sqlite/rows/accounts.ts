@@ -4,7 +4,7 @@ import type { Retry } from '../../../errors.ts'
 import { bug } from './fault.ts'
 import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, TakingOver, Told } from '../../account.ts'
 import type { PollEnd } from '../../ledger.ts'
-import { bytes, number, numberOrNull, parsed, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
+import { bytes, number, numberOrNull, onward, parsed, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
 
 const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
   paused_until_ms, error, facts, told_state, told_ms, mark_digest, mark_due_ms, taking_over`
@@ -16,7 +16,7 @@ export class AccountRows {
   readonly #id: StatementSync
   readonly #insert: StatementSync
   readonly #one: StatementSync
-  readonly #all: StatementSync
+  readonly #after: StatementSync
   readonly #grow: StatementSync
   readonly #start: StatementSync
   readonly #finish: StatementSync
@@ -39,7 +39,7 @@ export class AccountRows {
       'INSERT INTO account (name, host, port, user) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING',
     )
     this.#one = database.prepare(`SELECT ${COLUMNS} FROM account WHERE name = ?`)
-    this.#all = database.prepare(`SELECT ${COLUMNS} FROM account ORDER BY name`)
+    this.#after = database.prepare(`SELECT ${COLUMNS}, id FROM account WHERE id > ? ORDER BY id LIMIT ?`)
     this.#grow = database.prepare('UPDATE account SET known = known + ? WHERE id = ?')
     this.#start = database.prepare('UPDATE account SET started = 1 WHERE id = ?')
     this.#finish = database.prepare(
@@ -88,8 +88,11 @@ export class AccountRows {
     return row === null ? null : record(row)
   }
 
-  all(): readonly AccountRecord[] {
-    return rowsOf(this.#all).map(record)
+  /** Those with greater ids, `limit` at most, in the order of their ids. `last` null: there are no more. */
+  after(id: number, limit: number): { readonly records: readonly AccountRecord[]; readonly last: number | null } {
+    const rows = rowsOf(this.#after, id, limit)
+    const last = rows.length < limit ? undefined : rows.at(-1)
+    return { records: rows.map(record), last: last === undefined ? null : onward(id, number(last[19])) }
   }
 
   names(): ReadonlyMap<number, string> {

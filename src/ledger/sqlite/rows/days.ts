@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type DayCounts, DAYS_KEPT } from '../../account.ts'
 import type { Day } from '../../records.ts'
-import { number, onward, rowOf, rowsOf, text } from './row.ts'
+import { number, onward, type Row, rowOf, rowsOf, text } from './row.ts'
 import { Statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
@@ -40,14 +40,20 @@ export class DayRows {
     const accounts = 'SELECT DISTINCT account FROM day WHERE account > ?1 ORDER BY account LIMIT ?2'
     const sql = `SELECT account, day, delivered, bytes, failures, longest_wait_ms FROM day
       WHERE account IN (${accounts}) AND day > ?3 AND day <= ?4 ORDER BY account, day`
-    return rowsOf(this.#statements.of(sql), account, limit, day - Math.min(days, DAYS_KEPT), day).map((row) => ({
-      account: number(row[0]),
-      startMs: number(row[1]) * DAY_MS,
-      delivered: number(row[2]),
-      bytes: number(row[3]),
-      failures: number(row[4]),
-      longestWaitMs: number(row[5]),
-    }))
+    return rowsOf(this.#statements.of(sql), account, limit, day - Math.min(days, DAYS_KEPT), day).map(
+      ([account = null, ...cells]) => ({
+        account: number(account),
+        ...dayIn(cells),
+      }),
+    )
+  }
+
+  /** Of one account. */
+  of(account: number, days: number, nowMs: number): readonly Day[] {
+    const day = dayOf(nowMs)
+    const sql = `SELECT day, delivered, bytes, failures, longest_wait_ms FROM day
+      WHERE account = ? AND day > ? AND day <= ? ORDER BY day`
+    return rowsOf(this.#statements.of(sql), account, day - Math.min(days, DAYS_KEPT), day).map(dayIn)
   }
 
   /** The last account that `after` gives with this limit; null: there is none. */
@@ -88,4 +94,14 @@ export class DayRows {
 
 function dayOf(ms: number): number {
   return Math.floor(ms / DAY_MS)
+}
+
+function dayIn(row: Row): Day {
+  return {
+    startMs: number(row[0]) * DAY_MS,
+    delivered: number(row[1]),
+    bytes: number(row[2]),
+    failures: number(row[3]),
+    longestWaitMs: number(row[4]),
+  }
 }
