@@ -11,7 +11,7 @@ import { conflictProblems, foundText, issueProblems, unknownKey, wrong } from '.
 import { holdsPassword } from './values/proxy.ts'
 import { ACCOUNTS, top } from './schema.ts'
 import { NamedDestinations, twiceNamed } from './named-destinations.ts'
-import { oauthClient, oauthConflicts, type OAuthClient } from './oauth/client.ts'
+import { missingKey, oauthClient, oauthConflicts, type OAuthClient } from './oauth/client.ts'
 import { signedInBy } from './oauth/sign-ins.ts'
 import type { Environment } from './paths.ts'
 import { type Filled, filled, withoutValues } from './sources/environment.ts'
@@ -128,6 +128,7 @@ export function* assembling(
     ...placed(wrongNames(sound, named), places),
   ])
   yield
+  if (parsed.success && oauth.places.size > 0) report(main, missingKey(parsed.data.state))
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
   const accounts = all.map((account) => {

@@ -64,9 +64,19 @@ export function asWritten(configuration: Configuration): Written {
 function stateKeys({ statePath, postgres, headers, backup, keepDeparted }: Configuration): Written[string] {
   const kept = keepDeparted === null ? 'never' : formatDuration(keepDeparted)
   if (postgres !== null) {
-    const { password, ca, schema } = postgres
+    const { password, ca, schema, key, formerKey } = postgres
     const url = postgresUrl({ ...postgres, schema: SCHEMA })
-    return withoutNull({ postgres: url, password: sourceKeys(password), ca, schema, headers, keepDeparted: kept })
+    const [secret, seals, sealed] = [password, key, formerKey].map(sourceKeys)
+    return withoutNull({
+      postgres: url,
+      password: secret ?? null,
+      ca,
+      schema,
+      key: seals ?? null,
+      formerKey: sealed ?? null,
+      headers,
+      keepDeparted: kept,
+    })
   }
   const isUsual =
     headers === USUAL_STATE.headers && backup === USUAL_STATE.backup && keepDeparted === USUAL_STATE.keepDeparted.ms

@@ -12,7 +12,7 @@ import { Http, RequestFailure } from './http.ts'
 import type { Client, SignInState, SignIns, Token, TokenRequest } from './oauth.ts'
 import type { Provider } from './provider.ts'
 import type { SignInRecord } from './record.ts'
-import { Store, type StoreContext } from './store.ts'
+import { type SignInStore, Store, type StoreContext } from './store.ts'
 
 const MINUTE_MS = 60_000
 /** An access token serves until so long before it ends. */
@@ -23,6 +23,8 @@ const LOCK_LIMIT_MS = 90_000
 export interface SignInsContext extends StoreContext {
   /** Where the ledger is. */
   readonly folder: string
+  /** Absent: files in that folder. */
+  readonly store?: SignInStore
   readonly clients: ReadonlyMap<string, Client>
   readonly nowMs: () => number
   /** For tests: how long a provider may take, and another process that has the lock. */
@@ -32,7 +34,7 @@ export interface SignInsContext extends StoreContext {
 
 export class KeptSignIns implements SignIns {
   readonly #context: SignInsContext
-  readonly #store: Store
+  readonly #store: SignInStore
   /** A record that could not be written: it is written before anything else. `notedMs`: of the renewal whose answer it is. */
   readonly #unwritten = new Map<string, { readonly fresh: SignInRecord; readonly notedMs: number | null }>()
   /** How the last renewal failed: whoever waited for it meanwhile does not ask again. */
@@ -42,7 +44,7 @@ export class KeptSignIns implements SignIns {
 
   constructor(context: SignInsContext) {
     this.#context = context
-    this.#store = new Store(context.folder, context)
+    this.#store = context.store ?? new Store(context.folder, context)
   }
 
   async tokenFor(request: TokenRequest): Promise<Token> {
@@ -60,7 +62,7 @@ export class KeptSignIns implements SignIns {
     const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
     if (kept !== null) return kept
     const doing = `getting a token for ${display(request.user)} via ${client.name}`
-    using _lock = await this.#lock(client.name, request.user, doing, request.signal)
+    await using _lock = await this.#lock(client.name, request.user, doing, request.signal)
     await this.#writeLeftOver(client.name, request.user)
     const record = await this.#store.read(client.name, request.user)
     // Another process may have renewed it meanwhile.
@@ -119,7 +121,7 @@ export class KeptSignIns implements SignIns {
   }
 
   async #tell({ client, user }: SignInRecord, ends: readonly number[]): Promise<boolean> {
-    using lock = await this.#store.lock(client, user, MINUTE_MS, new AbortController().signal)
+    await using lock = await this.#store.lock(client, user, MINUTE_MS, new AbortController().signal)
     const record = lock === null ? null : await this.#store.read(client, user)
     if (record === null || ends.every((end) => isTold(record, end))) return false
     await this.#store.write(withTold(record, ends))
@@ -129,14 +131,14 @@ export class KeptSignIns implements SignIns {
   /** Before a person is asked: could a sign-in be kept? Rejects as `keep` would. */
   async prepare(clientName: string, user: string): Promise<void> {
     const { name } = this.#client(clientName)
-    using _lock = await this.#lock(name, user, `keeping the sign-in of ${display(user)} via ${name}`)
+    await using _lock = await this.#lock(name, user, `keeping the sign-in of ${display(user)} via ${name}`)
     await using _room = await this.#store.reserve(name, user)
   }
 
   /** What a person has just signed in to. Durable when it resolves; an older sign-in is replaced. */
   async keep(clientName: string, user: string, provider: Provider, granted: Granted): Promise<void> {
     const client = this.#client(clientName)
-    using _lock = await this.#lock(clientName, user, `keeping the sign-in of ${display(user)} via ${clientName}`)
+    await using _lock = await this.#lock(clientName, user, `keeping the sign-in of ${display(user)} via ${clientName}`)
     this.#unwritten.delete(keyOf(clientName, user))
     await this.#store.write(
       this.#recordOf(blank(client, user, this.#context.nowMs()), provider, granted, this.#context.nowMs()),
@@ -148,7 +150,7 @@ export class KeptSignIns implements SignIns {
   async again(request: TokenRequest): Promise<void> {
     const { client, user, signal } = request
     {
-      using _lock = await this.#lock(client, user, `asking for ${display(user)} via ${client} once more`, signal)
+      await using _lock = await this.#lock(client, user, `asking for ${display(user)} via ${client} once more`, signal)
       const record = await this.#store.read(client, user).catch(() => undefined)
       if (record === undefined) await this.#store.remove(client, user)
       else if (record !== null) await this.#store.write({ ...record, accessToken: null, ended: null })
@@ -159,7 +161,7 @@ export class KeptSignIns implements SignIns {
   /** Forgets a sign-in. Gives its tokens, to be revoked, with `record` null where its file was not to be believed; null: there was
    *  none. Durable when it resolves. */
   async forget(client: string, user: string): Promise<{ readonly record: SignInRecord | null } | null> {
-    using _lock = await this.#lock(client, user, `forgetting the sign-in of ${display(user)} via ${client}`)
+    await using _lock = await this.#lock(client, user, `forgetting the sign-in of ${display(user)} via ${client}`)
     const record = await this.#store.read(client, user).catch(() => null)
     this.#unwritten.delete(keyOf(client, user))
     return (await this.#store.remove(client, user)) ? { record } : null
@@ -185,7 +187,7 @@ export class KeptSignIns implements SignIns {
     user: string,
     doing: string,
     signal: AbortSignal = new AbortController().signal,
-  ): Promise<Disposable> {
+  ): Promise<AsyncDisposable> {
     const lock = await this.#store.lock(client, user, this.#context.lockLimitMs ?? LOCK_LIMIT_MS, signal)
     if (lock !== null) return lock
     const text = `${doing}: another popfetch has kept it locked: trying again later`

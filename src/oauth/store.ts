@@ -21,9 +21,27 @@ const ROOM_BYTES = 65_536
 /** Of an answer that is on the disk, and has no name yet. */
 const WAITS = 'it is there, and is used when the disk works again'
 
-/** A file of its own that keeps room on the disk. */
+/** Room for a record, before it is there. */
 export interface Room extends AsyncDisposable {
+  /** A file of its own that keeps room on the disk; '': no file is needed. */
   readonly draft: string
+}
+
+/** Where sign-ins are kept: files of this machine (Store), or a database, sealed (sealed-store.ts). Only KeptSignIns uses it. */
+export interface SignInStore {
+  /** Null: there is none. From now on its secrets are masked. Rejects with ERR_AUTH for one that is not to be believed, with
+   *  ERR_CONFIG where the key is another. */
+  read(client: string, user: string): Promise<SignInRecord | null>
+  /** All that are kept and can be believed, whatever the configuration says now. `fault` is told why, for each of the others. */
+  all(fault?: (error: unknown) => void): Promise<readonly SignInRecord[]>
+  /** Durable when it resolves. Under the lock. `room`: as `reserve` gave it, for what cannot be had twice. */
+  write(record: SignInRecord, room?: Room | null): Promise<void>
+  /** Whatever can fail before a provider is asked, fails here. Under the lock. */
+  reserve(client: string, user: string): Promise<Room>
+  /** Under the lock. False: there was none. */
+  remove(client: string, user: string): Promise<boolean>
+  /** The right to change a sign-in, over all that share the ledger. Null: another has it all the time. */
+  lock(client: string, user: string, limitMs: number, signal: AbortSignal): Promise<AsyncDisposable | null>
 }
 
 export interface StoreContext {
@@ -32,7 +50,7 @@ export interface StoreContext {
   readonly step?: (name: string) => void
 }
 
-export class Store {
+export class Store implements SignInStore {
   readonly #directory: string
   readonly #context: StoreContext
   /** Drafts that keep room, of ours. */
@@ -57,8 +75,7 @@ export class Store {
     return record
   }
 
-  /** All that are kept, whatever the configuration says now, but those whose file is not to be believed. */
-  async all(): Promise<readonly SignInRecord[]> {
+  async all(fault: (error: unknown) => void = () => undefined): Promise<readonly SignInRecord[]> {
     const names = await readdir(this.#directory).catch((error: unknown) => {
       // A request for one of them is told what is wrong.
       if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) return []
@@ -66,7 +83,12 @@ export class Store {
     })
     const files = names.filter((name) => NAME.test(name)).map((name) => path.join(this.#directory, name))
     const records = await Promise.all(
-      files.map((file) => this.#read(file, `the sign-in in ${display(file, 4096)}`).catch(() => null)),
+      files.map((file) =>
+        this.#read(file, `the sign-in in ${display(file, 4096)}`).catch((error: unknown) => {
+          fault(error)
+          return null
+        }),
+      ),
     )
     return records.filter((record) => record !== null)
   }
@@ -155,13 +177,19 @@ export class Store {
 
   /** The right to change this sign-in, over all processes. Makes the directory if need be, and ends what a killed process had begun.
    *  Null: another has it all the time. */
-  async lock(client: string, user: string, limitMs: number, signal: AbortSignal): Promise<Disposable | null> {
+  async lock(
+    client: string,
+    user: string,
+    limitMs: number,
+    signal: AbortSignal,
+  ): Promise<(Disposable & AsyncDisposable) | null> {
     const file = this.#fileOf(client, user)
     const lock = await this.#locked(file.replace(/json$/, 'lock'), limitMs, signal)
     if (lock === null) return null
     try {
       await this.#settle(client, user)
-      return lock
+      const giveBack = (): void => lock[Symbol.dispose]()
+      return { [Symbol.dispose]: giveBack, [Symbol.asyncDispose]: () => Promise.resolve(giveBack()) }
     } catch (error) {
       lock[Symbol.dispose]()
       throw unkept(file, error, WAITS)
@@ -212,9 +240,7 @@ export class Store {
         : 'is not as popfetch writes it: sign in again'
       throw notOurs(what, `${display(file, 4096)} ${how}: popfetch auth`)
     }
-    const { refreshToken, accessToken } = record
-    if (refreshToken !== null) redactor.add(refreshToken, `a refresh token of ${record.client}`)
-    if (accessToken !== null) redactor.add(accessToken, `an access token of ${record.client}`)
+    maskTokens(record)
     return record
   }
 
@@ -281,6 +307,12 @@ export class Store {
   #step(name: string): void {
     this.#context.step?.(name)
   }
+}
+
+/** In all that popfetch writes from now on. */
+export function maskTokens({ refreshToken, accessToken, client }: SignInRecord): void {
+  if (refreshToken !== null) redactor.add(refreshToken, `a refresh token of ${client}`)
+  if (accessToken !== null) redactor.add(accessToken, `an access token of ${client}`)
 }
 
 function draftOf(file: string): string {

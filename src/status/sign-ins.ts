@@ -31,7 +31,7 @@ export async function listedSignIns(
   const wanted = wantedBy(configuration)
   const isWanted = (one: { client: string; user: string }): boolean =>
     wanted.some(({ client, user }) => client === one.client && user === one.user)
-  const others = (await signIns.kept()).filter((one) => !isWanted(one))
+  const others = (await signIns.kept().catch(() => [])).filter((one) => !isWanted(one))
   const all = [...wanted, ...others.map((one) => ({ ...one, accounts: [], destinations: [] }))]
   return await Promise.all(
     all.map(async (one) => ({

@@ -14,7 +14,7 @@ export interface SignedIn {
 
 /** Runs `popfetch auth WORDS`, and visits what it prints as `login`. */
 export async function signIn(
-  desk: Pick<Desk, 'directory'>,
+  desk: Pick<Desk, 'directory'> & { readonly state?: string },
   login: string,
   words: readonly string[] = [],
   program: { readonly before: readonly string[]; readonly env: Readonly<Record<string, string>> } = {
@@ -22,7 +22,12 @@ export async function signIn(
     env: {},
   },
 ): Promise<SignedIn> {
-  const files = ['--config', join(desk.directory, 'config.json'), '--state', join(desk.directory, 'state.db')]
+  const files = [
+    '--config',
+    join(desk.directory, 'config.json'),
+    '--state',
+    desk.state ?? join(desk.directory, 'state.db'),
+  ]
   const child = spawn(process.execPath, [...program.before, START, 'auth', ...words, ...files], {
     cwd: desk.directory,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ import { loadConfiguration, type LoadOptions, readText } from '../load.ts'
 import { findConfiguration, IN_ENVIRONMENT, keptTelling, placesToRead, resolving } from '../paths.ts'
 import type { Configuration } from '../schema.ts'
 import { inTurns } from '../turns.ts'
-import { namedState, statePlace } from '../state/place.ts'
+import { namedState, type StatePlace, statePlace } from '../state/place.ts'
 import { statePlaceOf } from '../state/written.ts'
 import { isWritten } from '../values/written.ts'
 import { tellingPart } from './telling.ts'
@@ -21,7 +21,7 @@ import { tellingPart } from './telling.ts'
 const LIMIT_BYTES = 1_048_576
 
 /** Of a configuration, all that is needed to tell somebody. */
-export type Told = Pick<Configuration, 'notify' | 'destinations' | 'oauth' | 'statePath' | 'file'>
+export type Told = Pick<Configuration, 'notify' | 'destinations' | 'oauth' | 'statePath' | 'postgres' | 'file'>
 
 /** Keeps whom this configuration names; where it names nobody, forgets whom an earlier one named. Writes nothing that is there already.
  *  Rejects with the system's error. */
@@ -48,17 +48,17 @@ export async function whoIsTold(options: LoadOptions): Promise<Told | null> {
     const read = file === null ? null : await readText(file, ourUid(env, uid), env).catch(() => null)
     const document = read === null ? null : await inTurns(parsing(read.text))
     const state = read === null || document === null ? undefined : writtenState(document, read.text)
-    const statePath = statePathOf(state, file, options)
+    const place = placeOf(state, file, options)
     // What others could have written names nobody.
     if (file !== null && document !== null && document.readable && read?.exposures.length === 0) {
       if (isWritten(document.root) && document.root['notify'] !== undefined) {
         const part = tellingPart(document.root)
         if (part === null) return null
-        const told = await assembled(part, file, statePath, env)
+        const told = await assembled(part, file, place, env)
         if (told !== null) return told
       }
     }
-    return await lastGood(statePath, file, options)
+    return await lastGood(place, file, options)
   } catch {
     return null
   }
@@ -83,23 +83,23 @@ async function isKept(place: string, text: string, env: LoadOptions['env']): Pro
   }
 }
 
-async function lastGood(statePath: string, file: string | null, { env, uid }: LoadOptions): Promise<Told | null> {
-  const bytes = await readOwnFile(keptTelling({ statePath }), { uid: ourUid(env, uid), limitBytes: LIMIT_BYTES })
+async function lastGood(place: StatePlace, file: string | null, { env, uid }: LoadOptions): Promise<Told | null> {
+  const bytes = await readOwnFile(keptTelling(place), { uid: ourUid(env, uid), limitBytes: LIMIT_BYTES })
   const kept: unknown = JSON.parse(bytes?.toString('utf8') ?? 'null')
   if (!isWritten(kept) || typeof kept['file'] !== 'string') return null
   const isOfThis = file === null ? placesToRead(env).includes(kept['file']) : kept['file'] === file
-  return isOfThis ? await assembled(kept['configuration'], kept['file'], statePath, env) : null
+  return isOfThis ? await assembled(kept['configuration'], kept['file'], place, env) : null
 }
 
 /** Null: it is wrong. */
 async function assembled(
   part: unknown,
   file: string,
-  statePath: string,
+  place: StatePlace,
   env: LoadOptions['env'],
 ): Promise<Told | null> {
   const { configuration } = await inTurns(assembling(sourceOf(part, resolving(file, env)), { env }))
-  return configuration === null ? null : { ...configuration, file, statePath }
+  return configuration === null ? null : { ...configuration, file, ...place }
 }
 
 /** `state` as it is written; in a text that is not readable a guess. A wrong one finds nothing, since what is kept names its file. */
@@ -122,9 +122,9 @@ function stateIn(document: TextDocument): unknown {
   return keys.length === 0 ? undefined : Object.fromEntries(keys)
 }
 
-function statePathOf(state: unknown, file: string | null, options: LoadOptions): string {
+function placeOf(state: unknown, file: string | null, options: LoadOptions): StatePlace {
   const { env, cwd } = options
-  if (options.state !== null) return namedState(options.state, cwd, env).statePath
   const written = statePlaceOf(state, { resolve: resolving(file ?? IN_ENVIRONMENT, env), env })
-  return (written ?? statePlace({ path: null, postgres: null }, env)).statePath
+  if (options.state !== null) return namedState(options.state, cwd, env, () => written?.postgres ?? null)
+  return written ?? statePlace({ path: null, postgres: null }, env)
 }

@@ -3,6 +3,8 @@
 import * as z from 'zod'
 import { checkedUrl } from '../../oauth/http.ts'
 import { SIGN_IN_PROVIDERS } from '../../sign-in-providers.ts'
+import type { Problem } from '../problem.ts'
+import type { StateKeys } from '../state/keys.ts'
 import { sourceKeys } from '../values/secret.ts'
 import * as value from '../values/values.ts'
 import type { Conflict, Frozen, Written } from '../values/written.ts'
@@ -89,6 +91,14 @@ export type OAuthClient = Frozen<z.output<ReturnType<typeof oauthClient>>>
 const ENDPOINTS = ['authorizationEndpoint', 'tokenEndpoint', 'deviceEndpoint', 'revocationEndpoint'] as const
 /** Tenants of Microsoft that are not one organisation's. */
 const SHARED_TENANTS: ReadonlySet<unknown> = new Set([undefined, 'common', 'consumers', 'organizations'])
+
+/** Sign-ins in a database are sealed, with a key that is not there. */
+export function missingKey({ postgres }: Pick<StateKeys, 'postgres'>): readonly Problem[] {
+  if (postgres === null || postgres.key !== null) return []
+  const expected =
+    'a key, because of oauth: it seals the sign-ins in the database, such as { file: state.key } with what openssl rand -hex 32 prints'
+  return [{ path: ['state', 'key'], at: 'value', found: 'nothing', expected }]
+}
 
 /** The keys that cannot be combined. */
 export function oauthConflicts(written: Written): readonly Conflict[] {

@@ -34,7 +34,7 @@ export const USUAL_STATE = { headers: 'all', backup: 'daily', keepDeparted: { ms
 const url = value.parsed(URL_WORDS, parsePostgresUrl)
 const schema = value.parsed(SCHEMA_WORDS, (text) => (isSchemaName(text) ? text : null))
 const NO_URL = 'a path: the URL of a database is given as postgres'
-const DATABASE_KEYS = ['password', 'ca', 'schema'] as const
+const DATABASE_KEYS = ['password', 'ca', 'schema', 'key', 'formerKey'] as const
 
 /** What `state` is, as far as it says so itself. */
 export interface StateKeys {
@@ -63,6 +63,14 @@ export const state = value.once((resolve: ResolvePath) => {
         .orNull(value.filePath(resolve))
         .describe('PEM file with the certificate authorities to trust for the database instead of the system’s'),
       schema: value.orNull(schema).describe('Schema of the tables in the database; by default popfetch'),
+      key: value
+        .orNull(value.secret(resolve))
+        .describe(
+          'Secret that seals OAuth sign-ins in the database; needed with oauth. At least 32 characters: openssl rand -hex 32 prints one',
+        ),
+      formerKey: value
+        .orNull(value.secret(resolve))
+        .describe('The key before this one: what it has sealed is sealed with the new one when it is read'),
       headers: HEADERS.default('all').describe(
         'Of which messages the ledger keeps From, Subject and Date: all, those not delivered yet (open), or none',
       ),
@@ -87,7 +95,11 @@ export const state = value.once((resolve: ResolvePath) => {
       }),
     keys,
   )
-  const whole = needsDatabase.refine(({ backup, postgres }) => backup === null || postgres === null, {
+  const needsKey = needsDatabase.refine(({ key, formerKey }) => formerKey === null || key !== null, {
+    error: 'a key beside it, the new one',
+    path: ['formerKey'],
+  })
+  const whole = needsKey.refine(({ backup, postgres }) => backup === null || postgres === null, {
     error: 'no backup with postgres: pg_dump copies a database',
     path: ['backup'],
   })
@@ -114,11 +126,17 @@ export const state = value.once((resolve: ResolvePath) => {
     })
 })
 
-const BARE = { password: null, ca: null, schema: null }
+const BARE = { password: null, ca: null, schema: null, key: null, formerKey: null }
 
 function database(
   place: DatabasePlace | null,
-  { password, ca, schema: named }: { [Key in 'password' | 'ca']: Postgres[Key] } & { readonly schema: string | null },
+  {
+    schema: named,
+    password,
+    ca,
+    key,
+    formerKey,
+  }: Omit<Postgres, keyof DatabasePlace> & { readonly schema: string | null },
 ): Postgres | null {
-  return place === null ? null : { ...place, password, ca, schema: named ?? place.schema }
+  return place === null ? null : { ...place, password, ca, key, formerKey, schema: named ?? place.schema }
 }

@@ -39,8 +39,8 @@ export function stateWord(text: string, cwd: string, env: Environment): string {
   return isPostgresUrl(text) ? text : resolvePath(text, cwd, env)
 }
 
-/** `--state`. `written`: what the configuration says; the password that it has for this user at this server goes with a URL, and the
- *  authorities. Throws ERR_USAGE. */
+/** `--state`. `written`: what the configuration says; the password and the keys that it has for this user at this server go with a URL, and
+ *  the authorities. Throws ERR_USAGE. */
 export function namedState(
   text: string,
   cwd: string,
@@ -56,6 +56,7 @@ export function namedState(
   }
   const known = written()
   const isSame = known?.host === place.host && known.port === place.port
-  const password = isSame && known.user === place.user ? known.password : null
-  return statePlace({ path: null, postgres: { ...place, password, ca: isSame ? known.ca : null } }, env)
+  const own = isSame && known.user === place.user ? known : { password: null, key: null, formerKey: null }
+  const { password, key, formerKey } = own
+  return statePlace({ path: null, postgres: { ...place, password, key, formerKey, ca: isSame ? known.ca : null } }, env)
 }

@@ -22,6 +22,10 @@ export interface Postgres extends DatabasePlace {
   readonly password: SecretSource | null
   /** PEM file of the authorities to trust; null: the usual ones. */
   readonly ca: string | null
+  /** Seals sign-ins in the database; null: there is none. */
+  readonly key: SecretSource | null
+  /** What sealed them before; null: nothing did. */
+  readonly formerKey: SecretSource | null
 }
 
 export const SCHEMA = 'popfetch'

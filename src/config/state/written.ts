@@ -7,7 +7,7 @@ import { state } from './keys.ts'
 import { statePlace, type StatePlace } from './place.ts'
 
 /** What says where it is; the other keys say how it is kept. */
-const KEYS = ['path', 'postgres', 'password', 'ca', 'schema']
+const KEYS = ['path', 'postgres', 'password', 'ca', 'schema', 'key', 'formerKey']
 
 /** `written`: the value of `state`. Null: it is wrong. */
 export function statePlaceOf(

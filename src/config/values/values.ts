@@ -208,6 +208,9 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set([
   'token',
   'httpToken',
   'clientSecret',
+  // Of `state`.
+  'key',
+  'formerKey',
   // Header fields in `notify`.
   'Authorization',
   'X-Gotify-Key',

@@ -17,7 +17,7 @@ import { newIntent } from '../../poll/attempt.ts'
 import type { Words } from './words.ts'
 
 export interface MailContext {
-  readonly configuration: Pick<Configuration, 'destinations' | 'oauth' | 'statePath' | 'file'>
+  readonly configuration: Pick<Configuration, 'destinations' | 'oauth' | 'statePath' | 'postgres' | 'file'>
   readonly env: NodeJS.ProcessEnv
   readonly nowMs: number
   readonly signal: AbortSignal

@@ -7,7 +7,7 @@ import { redactor } from '../../../src/redact.ts'
 import { Scene } from '../scene.ts'
 
 const PLACE = { host: 'db.example.org', port: 5432, user: 'popfetch', database: 'mail' }
-const POSTGRES = { ...PLACE, schema: 'popfetch', tls: false, password: null, ca: null }
+const POSTGRES = { ...PLACE, schema: 'popfetch', tls: false, password: null, ca: null, key: null, formerKey: null }
 
 describe('in a file of PGPASSFILE', () => {
   test.each([

@@ -17,6 +17,8 @@ const PLACE = {
 }
 
 /** URLs, what they mean beside PLACE, and their one spelling if it is another one. */
+const BARE = { password: null, ca: null, key: null, formerKey: null }
+
 const RIGHT: readonly (readonly [url: string, meant: Partial<typeof PLACE>, spelling?: string])[] = [
   ['postgres://popfetch@db.example.org/mail', {}],
   ['postgresql://popfetch@DB.example.org:5432/mail', {}, 'postgres://popfetch@db.example.org/mail'],
@@ -119,7 +121,7 @@ describe('state', () => {
   test('is a database, by its URL alone or with what belongs to it', async () => {
     await using scene = await Scene.create()
     const plain = await loaded(scene, URL)
-    expect(plain.postgres).toEqual({ ...PLACE, password: null, ca: null })
+    expect(plain.postgres).toEqual({ ...PLACE, ...BARE })
     const whole = `{postgres: ${URL}, password: {file: pw}, ca: ca.pem, schema: two, headers: open, keepDeparted: never}`
     const { postgres, headers, keepDeparted } = await loaded(scene, whole)
     expect({ postgres, headers, keepDeparted }).toEqual({
@@ -128,6 +130,8 @@ describe('state', () => {
         schema: 'two',
         password: { kind: 'file', path: scene.path('pw') },
         ca: scene.path('ca.pem'),
+        key: null,
+        formerKey: null,
       },
       headers: 'open',
       keepDeparted: null,
@@ -141,6 +145,12 @@ describe('state', () => {
     ['{path: a.db, postgres: URL}', 'state.postgres: found "URL", expected no postgres beside a path'],
     ['{password: x}', 'state.password: found text, expected a postgres beside it'],
     ['{path: a.db, ca: ca.pem}', 'state.ca: found "ca.pem", expected a postgres beside it'],
+    ['{key: x}', 'state.key: found text, expected a postgres beside it'],
+    [
+      '{postgres: URL, formerKey: {file: k}}',
+      'state.formerKey: found a mapping, expected a key beside it, the new one',
+    ],
+    ['{postgres: URL, key: 1}', 'state.key: found a number without quotes, expected text, { env: NAME }'],
     ['{schema: two}', 'state.schema: found "two", expected a postgres beside it'],
     ['{postgres: URL, backup: daily}', 'state.backup: found "daily", expected no backup with postgres: pg_dump'],
     ['{postgres: URL, schema: Two}', 'state.schema: found "Two", expected a name of lower-case letters'],
@@ -169,9 +179,11 @@ describe('state', () => {
 
   test('is shown with its password masked, as it may be written again', async () => {
     await using scene = await Scene.create()
-    const shown = showConfiguration(await loaded(scene, `{postgres: ${URL}, password: hunter2, schema: two}`))
+    const shown = showConfiguration(
+      await loaded(scene, `{postgres: ${URL}, password: hunter2, schema: two, key: hunter22}`),
+    )
     expect(shown).toMatch(
-      /^state:\n {2}postgres: postgres:\/\/popfetch@db\.example\.org\/mail\n {2}password: "\*+"\n {2}schema: two\n/m,
+      /^state:\n {2}postgres: postgres:\/\/popfetch@db\.example\.org\/mail\n {2}password: "\*+"\n {2}schema: two\n {2}key: "\*+"\n/m,
     )
     expect(shown).not.toContain('hunter2')
   })
@@ -183,20 +195,29 @@ describe('state', () => {
     )
     const outline = await outlineConfiguration({ file, state: null, env: scene.env, cwd: scene.directory, uid: UID })
     expect(outline.problem).not.toBeNull()
-    expect(outline.postgres).toEqual({ ...PLACE, password: { kind: 'file', path: scene.path('pw') }, ca: null })
+    expect(outline.postgres).toEqual({ ...PLACE, ...BARE, password: { kind: 'file', path: scene.path('pw') } })
   })
 })
 
 describe('--state', () => {
-  const written: Postgres = { ...PLACE, password: new SecretText('x'), ca: '/ca.pem' }
+  const written: Postgres = {
+    ...PLACE,
+    ...BARE,
+    password: new SecretText('x'),
+    ca: '/ca.pem',
+    key: new SecretText('k'),
+  }
 
   test('takes a URL, and with it the password and authorities that the configuration has for the same server', async () => {
     const named = (url: string): Postgres | null => namedState(url, '/cwd', { HOME: '/h' }, () => written).postgres
     expect(named(`${URL}?schema=two`)).toEqual({ ...written, schema: 'two' })
-    expect(named('postgres://popfetch@db.example.org/other')).toMatchObject({ password: written.password })
-    expect(named('postgres://other@db.example.org/mail')).toMatchObject({ password: null, ca: '/ca.pem' })
+    expect(named('postgres://popfetch@db.example.org/other')).toMatchObject({
+      password: written.password,
+      key: written.key,
+    })
+    expect(named('postgres://other@db.example.org/mail')).toMatchObject({ ...BARE, ca: '/ca.pem' })
     for (const url of ['postgres://popfetch@evil.example.org/mail', 'postgres://popfetch@db.example.org:1/mail'])
-      expect(named(url)).toMatchObject({ password: null, ca: null })
+      expect(named(url)).toMatchObject(BARE)
     await using scene = await Scene.create()
     const { postgres } = await loaded(scene, `{postgres: ${URL}, password: p}`, `${URL}?schema=two`)
     expect(postgres).toMatchObject({ schema: 'two', password: { kind: 'text' } })

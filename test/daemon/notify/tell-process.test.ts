@@ -27,6 +27,7 @@ function telling(script = 'printf "%s %s\\n" "$POPFETCH_EVENT" "$POPFETCH_CODE" 
       destinations: new Map(),
       oauth: new Map(),
       statePath: join(place, 'state.db'),
+      postgres: null,
       file: join(folder, 'config.yaml'),
     },
     log: silentLog,

@@ -25,6 +25,8 @@ const STATE = {
   output: file('export: write it to this file'),
   ...PASSWORD,
   ca: file('copy: trust these certificate authorities (PEM file)'),
+  'key-file': file('copy: the state.key of FROM, where that is a database, for its sign-ins'),
+  'without-sign-ins': flag('copy: leave the sign-ins of popfetch auth behind'),
 } as const
 
 type Given = Values<typeof STATE>
@@ -56,7 +58,13 @@ export interface StateRequests {
   readonly backup: { readonly file: string }
   readonly restore: { readonly file: string }
   /** `from`: a path or a URL. */
-  readonly copy: { readonly from: string; readonly password: PasswordPlace | null; readonly ca: string | null }
+  readonly copy: {
+    readonly from: string
+    readonly password: PasswordPlace | null
+    readonly ca: string | null
+    readonly key: string | null
+    readonly withoutSignIns: boolean
+  }
   readonly check: object
   readonly repair: object
   readonly upgrade: object
@@ -150,12 +158,14 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
   },
   copy: {
     usage: 'FROM',
-    options: ['password-env', 'password-file', 'password-command', 'ca'],
+    options: ['password-env', 'password-file', 'password-command', 'ca', 'key-file', 'without-sign-ins'],
     request: (words, given) => ({
       operation: 'copy',
       from: words.only(1)[0],
       password: passwordPlace(given),
       ca: given.ca,
+      key: given['key-file'],
+      withoutSignIns: given['without-sign-ins'],
     }),
   },
   check: {
@@ -214,8 +224,9 @@ export const command: Command<StateRequest> = {
   restore FILE            replace the ledger with such a copy, and keep the old one
                           beside it. Stop a running popfetch first
   copy FROM               fill the ledger, which must be empty, with all of another
-                          one: a file or the URL of a PostgreSQL database. FROM is
-                          not used from then on (78). Stop a running popfetch first
+                          one: a file or the URL of a PostgreSQL database, and its
+                          sign-ins. FROM is not used from then on (78). Stop a
+                          running popfetch first
   check                   check the ledger for damage (74)
   repair                  save what can be read of a damaged ledger into a new one,
                           print what is missing, and keep the damaged one beside

@@ -140,6 +140,12 @@ export class Connection {
     }
   }
 
+  /** Whether it keeps the program from ending. */
+  keepProgram(keeps: boolean): void {
+    if (keeps) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
   /** Says goodbye; does not wait for an answer. */
   close(): void {
     if (this.#isOver) return

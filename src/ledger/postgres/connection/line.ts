@@ -120,6 +120,11 @@ export class Line {
     return connection
   }
 
+  /** Whether the present connection keeps the program from ending. */
+  keepProgram(keeps: boolean): void {
+    this.#open?.keepProgram(keeps)
+  }
+
   /** The present connection is given up: what waits for an answer is sent again. */
   reset(): void {
     this.#open?.destroy()

@@ -6,7 +6,7 @@ import { BATCH } from './batch-function.ts'
 import { IDENTITY_FUNCTIONS, RETRY_WITH_MACHINE } from './identity-functions.ts'
 import { entrances, leaseFunctions } from './lease-functions.ts'
 import { BEGIN_WITH_MACHINE, MESSAGE_FUNCTIONS } from './message-functions.ts'
-import { TABLES } from './tables.ts'
+import { SIGN_INS, TABLES } from './tables.ts'
 
 export interface Step {
   readonly sql: string
@@ -15,7 +15,7 @@ export interface Step {
 }
 
 /** This version knows so many steps, and calls `usable`, `claim` and `batch` by this number. */
-export const KNOWN = 2
+export const KNOWN = 3
 
 const FIRST = [TABLES, MESSAGE_FUNCTIONS, IDENTITY_FUNCTIONS, ACCOUNT_FUNCTIONS, leaseFunctions(1), BATCH].join('\n')
 
@@ -25,10 +25,14 @@ const SECOND = [
   'ALTER TABLE @.delivery ADD COLUMN machine bytea;',
   BEGIN_WITH_MACHINE,
   RETRY_WITH_MACHINE,
-  entrances(KNOWN, BATCH),
+  entrances(2, BATCH),
 ].join('\n')
+
+// Sign-ins: the version before has them in files of its machine, and goes on with these.
+const THIRD = [SIGN_INS, entrances(KNOWN, BATCH)].join('\n')
 
 export const MIGRATIONS: readonly Step[] = [
   { sql: FIRST, oldest: 1 },
   { sql: SECOND, oldest: 1 },
+  { sql: THIRD, oldest: 1 },
 ]

@@ -127,3 +127,8 @@ export const TABLES = `
 
   INSERT INTO @.ledger (version, oldest, identity) VALUES (0, 0, gen_random_uuid());
 `
+
+// Of sign-ins the database knows whose they are, not what they are; `holder` is who may change one (../sign-in-rows.ts).
+export const SIGN_INS = `
+  CREATE TABLE @.sign_in (name bytea PRIMARY KEY, sealed bytea, holder bytea, held_until timestamptz);
+`
