@@ -6,7 +6,18 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failing, record, UNREACHABLE } from '../status/scene.ts'
-import { browser, complaintsOf, hostile, ofMachines, paused, quiet, serve, troubled, type World } from './scene.ts'
+import {
+  browser,
+  complaintsOf,
+  crowd,
+  hostile,
+  ofMachines,
+  paused,
+  quiet,
+  serve,
+  troubled,
+  type World,
+} from './scene.ts'
 
 /** Not kept in the repository: to look at. */
 const SCREENSHOTS = join(import.meta.dirname, '../../.bench/screenshots')
@@ -160,7 +171,7 @@ test('says at first glance whether all is well, and follows by itself, without l
       for (const { value } of list.getEntries()) shifts.push(value)
     }).observe({ type: 'layout-shift' })`)
   const look = async (): Promise<void> => {
-    const answered = page.waitForResponse((response) => response.url().endsWith('/status.json'))
+    const answered = page.waitForResponse((response) => response.url() === page.url())
     await page.clock.runFor(10_001)
     await answered
   }
@@ -194,6 +205,61 @@ test('can be used by the keyboard alone: what scrolls and what leads somewhere h
     }
     expect(reached).toEqual(['skip', 'accounts', 'messages', 'destinations', 'json', 'metrics'])
   })
+})
+
+describe.each([true, false])('many accounts, with a script: %s', (javaScriptEnabled) => {
+  test('are shown page by page, those that need a person first, and found by a part of their names', async () => {
+    const world = crowd()
+    await using server = await serve(world)
+    const context = await chromium.newContext({ viewport: WIDTHS.phone, javaScriptEnabled })
+    const page = await context.newPage()
+    const complaints = complaintsOf(page)
+    const rows = async (): Promise<readonly string[]> => await page.locator('#accounts tbody th').allInnerTexts()
+    await page.goto(`http://127.0.0.1:${server.port}/`)
+    await page.screenshot({ path: join(SCREENSHOTS, `crowd-phone-${javaScriptEnabled}.png`) })
+    expect((await rows()).slice(0, 3)).toEqual(['customer-7', 'customer-1007', 'customer-0'])
+    expect(await page.locator('.pages').innerText()).toContain('1 to 100 of 1,030')
+    await page.locator('#next').click()
+    expect(await page.locator('.pages').innerText()).toContain('101 to 200 of 1,030')
+    expect(await rows()).toHaveLength(100)
+    await page.locator('#prev').click()
+    expect((await rows())[0]).toBe('customer-7')
+    await page.getByLabel('Find accounts').fill('MER-100')
+    await page.locator('#find').click()
+    await page.getByText('11 accounts with').waitFor()
+    expect((await rows()).slice(0, 2)).toEqual(['customer-1007', 'customer-100'])
+    await page.locator('#all').click()
+    expect(await rows()).toHaveLength(100)
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+})
+
+test('what is typed into the search stays while the page follows, and so do the search and the page', async () => {
+  const world = crowd()
+  await using server = await serve(world)
+  const context = await chromium.newContext({ viewport: WIDTHS.desktop })
+  const page = await context.newPage()
+  await page.clock.install()
+  await page.goto(`http://127.0.0.1:${server.port}/?q=customer&page=2`)
+  await page.screenshot({ path: join(SCREENSHOTS, 'crowd-desktop-light.png') })
+  expect(await violations(page)).toEqual([])
+  const look = async (): Promise<void> => {
+    const answered = page.waitForResponse((response) => response.url() === page.url())
+    await page.clock.runFor(10_001)
+    await answered
+  }
+  await look()
+  await page.getByLabel('Find accounts').fill('customer-99')
+  world.records = world.records.map((each) => ({ ...each, lastPollMs: (each.lastPollMs ?? 0) + 120_000 }))
+  await look()
+  await look()
+  expect(await page.getByLabel('Find accounts').inputValue()).toBe('customer-99')
+  await page.getByLabel('Find accounts').fill('customer')
+  await look()
+  await page.locator('tbody time', { hasText: '1 min ago' }).first().waitFor()
+  expect(await page.locator('.pages').innerText()).toContain('101 to 200 of 1,030')
+  await context.close()
 })
 
 describe('from another machine', () => {

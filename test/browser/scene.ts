@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { createServer, type Server } from 'node:http'
+import { FIRST_VIEW, shownOf } from '../../src/daemon/http/page/view.ts'
 import { page, pagePolicy } from '../../src/daemon/http/page/page.ts'
 import { type Watched, wholeStatus } from '../../src/daemon/http/watched.ts'
 import { HttpServer, type Names } from '../../src/daemon/http/server.ts'
@@ -57,6 +58,15 @@ export function quiet(): World {
     signIns: [],
     nowMs: NOW,
   }
+}
+
+/** More accounts than fit a page, of which two fail. */
+export function crowd(): World {
+  const names = Array.from({ length: 1030 }, (_, at) => `customer-${at}`)
+  const records = names.map((name) =>
+    name === 'customer-7' || name === 'customer-1007' ? failing(name, REFUSED_SIGN_IN) : record(name),
+  )
+  return { ...quiet(), records, days: new Map(names.map((name, at) => [name, lastDays(at)])) }
 }
 
 /** Nothing fails, and a person wants two accounts and a destination left alone. */
@@ -269,7 +279,9 @@ export async function ofMachines(): Promise<Server> {
     response.setHeader('Content-Security-Policy', pagePolicy('page'))
     response.setHeader('Content-Type', isPage ? 'text/html; charset=utf-8' : 'application/json')
     response.end(
-      isPage ? page(status, world.days, { version: '1.2.3', machine: 'nas' }) : JSON.stringify(statusJson(status)),
+      isPage
+        ? page(status, shownOf(status, FIRST_VIEW), world.days, { version: '1.2.3', machine: 'nas' })
+        : JSON.stringify(statusJson(status)),
     )
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))

@@ -43,7 +43,9 @@ describe('a ledger that machines share', () => {
   })
 
   it('names the machines in words, also where no daemon runs on this one', () => {
-    const lines = statusLines(status({ ...SHARED, daemon: NO_DAEMON }), Infinity, '1.2.3').map(({ text }) => text)
+    const lines = statusLines(status({ ...SHARED, daemon: NO_DAEMON }), Infinity, { installed: '1.2.3' }).map(
+      ({ text }) => text,
+    )
     expect(lines.slice(-2)).toEqual([
       expect.stringMatching(/^machine nas: running since .*, last seen 2 s ago, 2 accounts, version 1\.2\.3$/),
       expect.stringMatching(/^machine vps: running since .*, last seen 2 s ago, 1 account, version 1\.2\.3$/),

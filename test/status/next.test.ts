@@ -5,6 +5,7 @@ import { readArguments } from '../../src/cli/arguments/read.ts'
 import { accountRows } from '../../src/cli/commands/status/table.ts'
 import { statusLines, whyLines } from '../../src/cli/commands/status/text.ts'
 import { wrappedLine } from '../../src/cli/terminal/wrapped.ts'
+import { FIRST_VIEW, shownOf } from '../../src/daemon/http/page/view.ts'
 import { page } from '../../src/daemon/http/page/page.ts'
 import { MEANINGS } from '../../src/deliver/answers/conclusions.ts'
 import { GMAIL_TABLE } from '../../src/deliver/answers/gmail.ts'
@@ -59,7 +60,7 @@ async function expectTold(state: Status, { isTroubled = true } = {}): Promise<re
   const { attention } = state
   const text = [...statusLines(state, Infinity), ...whyLines(state)].map((line) => line.text)
   const { accounts } = statusJson(state) as { accounts: readonly { account: string; next: string | null }[] }
-  const shown = unbroken(page(state, new Map(), ABOUT).replaceAll(/<[^<>]*>/g, ''))
+  const shown = unbroken(page(state, shownOf(state, FIRST_VIEW), new Map(), ABOUT).replaceAll(/<[^<>]*>/g, ''))
   if (isTroubled) expect(attention.length).toBeGreaterThan(0)
   for (const { next, reason } of attention) {
     await expectUnderstood(next)

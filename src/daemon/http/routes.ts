@@ -14,6 +14,7 @@ import { CONTENT_TYPE } from './exposition.ts'
 import type { Looked, Metrics } from './metrics.ts'
 import { DAYS_SHOWN } from './page/graphs.ts'
 import { page, pagePolicy, signInPage } from './page/page.ts'
+import { FIRST_VIEW, shownOf, type View, viewOf } from './page/view.ts'
 import { Fresh } from './fresh.ts'
 import { bearerOf, type Token } from './token.ts'
 import { briefStatus, wholeStatus, type Watched } from './watched.ts'
@@ -31,6 +32,11 @@ export interface Rules extends Served {
   readonly token: Token | null
   /** Must whoever looks at the page show the token? */
   readonly asksForToken: boolean
+}
+
+interface Page {
+  readonly body: Buffer
+  readonly policy: string
 }
 
 interface Asked {
@@ -55,19 +61,15 @@ export class Routes {
   readonly #watched: Watched
   readonly #metrics: Metrics
   readonly #status: Fresh<Status>
-  readonly #page: Fresh<Buffer>
+  /** As it is seen first. */
+  readonly #page: Fresh<Page>
   readonly #looked: Fresh<Looked>
 
   constructor(watched: Watched, metrics: Metrics) {
     this.#watched = watched
     this.#metrics = metrics
     this.#status = new Fresh(() => wholeStatus(watched), watched.freshMs)
-    this.#page = new Fresh(async () => {
-      const status = await this.#status.value()
-      const names = status.accounts.map(({ account }) => account)
-      const days = await watched.ledger.records.days(DAYS_SHOWN, names)
-      return Buffer.from(page(status, days, watched.process))
-    }, watched.freshMs)
+    this.#page = new Fresh(() => this.#pageOf(FIRST_VIEW), watched.freshMs)
     this.#looked = new Fresh(() => metrics.look(), watched.freshMs)
   }
 
@@ -117,13 +119,29 @@ export class Routes {
         return await inPieces(response, JSON_TYPE, jsonLine(await this.#status.value()))
       case '/':
         if (!this.#mayLook(asked)) return this.#askForToken(response, 401, false)
-        response.setHeader('Content-Security-Policy', pagePolicy('page'))
-        return whole(response, HTML_TYPE, await this.#page.value())
+        return await this.#showPage(response, viewOf(query))
       case '/sign-in':
         return await this.#signIn(asked)
       default:
         return await this.#change(path, asked)
     }
+  }
+
+  async #showPage(response: ServerResponse, view: View): Promise<void> {
+    const isFirst = view.search === '' && view.page === 1
+    const { body, policy } = await (isFirst ? this.#page.value() : this.#pageOf(view))
+    response.setHeader('Content-Security-Policy', policy)
+    whole(response, HTML_TYPE, body)
+  }
+
+  async #pageOf(view: View): Promise<Page> {
+    const { ledger, process } = this.#watched
+    const status = await this.#status.value()
+    const shown = shownOf(status, view)
+    const names = shown.accounts.map(({ account }) => account)
+    const days = await ledger.records.days(DAYS_SHOWN, names)
+    const policy = pagePolicy(shown.isPart ? 'page with search' : 'page')
+    return { body: Buffer.from(page(status, shown, days, process)), policy }
   }
 
   async #healthz(response: ServerResponse, tolerate: string | null): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { hostname } from 'node:os'
 import { page } from '../../../src/daemon/http/page/page.ts'
 import { DAYS_SHOWN } from '../../../src/daemon/http/page/graphs.ts'
+import { FIRST_VIEW, shownOf } from '../../../src/daemon/http/page/view.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { readFacts } from '../../../src/status/facts.ts'
 import { statusOf } from '../../../src/status/status.ts'
@@ -42,9 +43,13 @@ export async function pages(stack: AsyncDisposableStack): Promise<readonly Work[
       amount: 1,
       round: async () => {
         const facts = await readFacts(ledger, { nowMs, configured: names, signIns: [], daemon })
-        const days = await ledger.records.days(DAYS_SHOWN, names)
-        if (!page(statusOf(facts), days, about).includes(`account-${ACCOUNTS - 1}`))
-          throw new Error('the page is not whole')
+        const status = statusOf(facts)
+        const shown = shownOf(status, FIRST_VIEW)
+        const days = await ledger.records.days(
+          DAYS_SHOWN,
+          shown.accounts.map(({ account }) => account),
+        )
+        if (!page(status, shown, days, about).includes('account-99')) throw new Error('the page is not whole')
       },
     },
   ]

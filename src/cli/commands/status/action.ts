@@ -64,7 +64,8 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
   }
   output.allowColours(env)
   const named = invocation.accounts.length > 0 ? [...whyLines(status), ...pollLines(status)] : []
-  for (const { text, tone } of [...statusLines(status, output.columns), ...named]) output.prose(text, tone)
+  const isWhole = invocation.every || invocation.accounts.length > 0
+  for (const { text, tone } of [...statusLines(status, output.columns, { isWhole }), ...named]) output.prose(text, tone)
   return EXIT_OK
 }
 

@@ -7,6 +7,7 @@ import type { CommonOptions } from '../../common-options.ts'
 import { flag, text } from '../../option.ts'
 
 const STATUS = {
+  every: flag('Show every account, however many there are'),
   check: flag('Print one line, and exit with 0 only when all is well'),
   self: flag('With --check: ask only whether popfetch itself works'),
   grace: text('With --check: ignore problems newer than this (30m, 2h)', 'TIME'),
@@ -20,6 +21,8 @@ interface StatusRequest {
   /** Without duplicates, in the order in which they were named; empty: all. */
   readonly accounts: readonly string[]
   readonly check: Check
+  /** Also where a terminal would be flooded. */
+  readonly every: boolean
 }
 
 export type StatusInvocation = CommonOptions & StatusRequest
@@ -34,19 +37,23 @@ export const command: Command<StatusRequest> = {
     ['popfetch status --check --grace 30m', 'Give a monitor an exit code and one line'],
   ],
   exits: [0, 64, 69, 74, 75, 77, 78],
-  notes: `--check exits with 0 if no account or destination fails or is overdue, and the
+  notes: `Of more than 100 accounts, a terminal shows those with something to tell, and
+counts the others. --every shows all; so does a pipe.
+
+--check exits with 0 if no account or destination fails or is overdue, and the
 daemon runs if one was started; otherwise with 75, with 77 or 78 if that is the
 reason, or with 69 if the daemon is missing. /healthz follows the same rule.`,
   completes: { words: [], accounts: true },
   request(given) {
-    const { check, self, grace, tolerate } = given.options(STATUS)
+    const { every, check, self, grace, tolerate } = given.options(STATUS)
     for (const [name, value] of Object.entries({ self: self ? 'yes' : null, grace, tolerate }))
       if (value !== null && !check) throw usageError(`--${name} requires --check`)
     const [other] = Object.entries({ grace, tolerate }).filter(([, value]) => value !== null)
     if (self && other !== undefined) throw usageError(`--self and --${other[0]} cannot be combined`)
     const accounts = [...new Set(given.words)]
     if (self && accounts.length > 0) throw usageError('--self is about popfetch as a whole: name no account')
-    return { accounts, check: check ? checkOf(self, grace, tolerate) : null }
+    if (every && check) throw usageError('--every and --check cannot be combined')
+    return { accounts, every, check: check ? checkOf(self, grace, tolerate) : null }
   },
 }
 

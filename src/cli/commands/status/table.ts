@@ -1,7 +1,7 @@
 // The table of `status`: one row for each account, what needs a person first. A terminal gets the widest form that fits it: all columns in
 // full; in short; without columns that say nothing of any account; with long names cut in their middle; else a sentence for each. Pure.
 import { grouped, localClock } from '../../../display.ts'
-import { LONG_MS } from '../../../status/attention.ts'
+import { inOrder, weightOf } from '../../../status/order.ts'
 import type { AccountStatus, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import { span, timeUntil } from '../../../status/words/moment.ts'
@@ -23,7 +23,7 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { heading: ' ', cell: (status, nowMs) => MARKS[toneOf(status, nowMs)] },
+  { heading: ' ', cell: (status, nowMs) => MARKS[weightOf(status, nowMs)] },
   { heading: 'account', cell: ({ account }) => account },
   { heading: 'last success', cell: ({ record }, nowMs) => ago(record?.lastSuccessMs ?? null, nowMs) },
   { heading: 'last poll', cell: lastPoll },
@@ -36,15 +36,14 @@ const COLUMNS: readonly Column[] = [
 const NAME = 1
 
 const MARKS: Readonly<Record<Tone, string>> = { plain: '', bad: '!', doubtful: '?' }
-const TONES: readonly Tone[] = ['bad', 'doubtful', 'plain']
 
 /** A name that is cut shorter tells nothing any more. */
 const SHORTEST_NAME = 12
 
 /** The heading, and the rows. `columns`: Infinity where nobody looks at a terminal. */
 export function accountRows({ accounts, nowMs }: Pick<Status, 'accounts' | 'nowMs'>, columns: number): readonly Row[] {
-  const tone = (status: AccountStatus): Tone => toneOf(status, nowMs)
-  const ordered = accounts.toSorted((a, b) => TONES.indexOf(tone(a)) - TONES.indexOf(tone(b)))
+  const tone = (status: AccountStatus): Tone => weightOf(status, nowMs)
+  const ordered = inOrder(accounts, nowMs)
   const lines = widestTable(ordered, nowMs, columns)
   if (lines === null) return ordered.map((status) => ({ text: sentence(status, nowMs), tone: tone(status) }))
   const [heading = '', ...rows] = lines
@@ -80,7 +79,7 @@ function widthOf(lines: readonly string[]): number {
 /** Where there is no room for a table. */
 function sentence(status: AccountStatus, nowMs: number): string {
   const { account, record, unsettled } = status
-  const mark = MARKS[toneOf(status, nowMs)]
+  const mark = MARKS[weightOf(status, nowMs)]
   const counts = (['waiting', 'refused', 'held'] as const).flatMap((kind) =>
     unsettled[kind] === 0 ? [] : [`${unsettled[kind]} ${kind}`],
   )
@@ -94,16 +93,6 @@ function sentence(status: AccountStatus, nowMs: number): string {
     ...(next === '-' ? [] : [`next poll ${next}`]),
   ]
   return `${mark === '' ? '' : `${mark} `}${account}: ${parts.join('; ')}`
-}
-
-/** A failure is bad, and so is a poll that hangs; a long time without success is doubtful. An account that is no longer
- *  configured is neither. */
-export function toneOf({ record, configured, planned, pause }: AccountStatus, nowMs: number): Tone {
-  if (pause !== null) return 'doubtful'
-  if (planned?.overdue === true) return 'bad'
-  if (record === null || !configured) return 'plain'
-  if (record.failures > 0) return 'bad'
-  return record.lastSuccessMs !== null && nowMs - record.lastSuccessMs > LONG_MS ? 'doubtful' : 'plain'
 }
 
 function numbers(heading: string, counts: (status: AccountStatus) => number): Column {

@@ -4,12 +4,13 @@ import { display, localStamp } from '../../../display.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
 import { type AttentionKind, namesText } from '../../../status/attention.ts'
 import { nextOfMessages } from '../../../status/next.ts'
+import { inOrder, isNotable, weightOf } from '../../../status/order.ts'
 import type { Because, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import { span } from '../../../status/words/moment.ts'
 import type { Tone } from '../../output.ts'
 import { version } from '../../version.ts'
-import { accountRows, toneOf } from './table.ts'
+import { accountRows } from './table.ts'
 
 export interface StatusLine {
   readonly text: string
@@ -19,14 +20,33 @@ export interface StatusLine {
 /** With more accounts than fit on a screen, the first lines are gone when the last one is printed. */
 const MANY_ACCOUNTS = 20
 
-/** `columns`: how wide the terminal is; Infinity: there is none. `installed`: the version of this program. */
-export function statusLines(status: Status, columns: number, installed = version): readonly StatusLine[] {
-  const { attention, daemon, nowMs } = status
-  const plain = (text: string): StatusLine => ({ text, tone: 'plain' })
-  const needs = attention.flatMap((each): readonly StatusLine[] => [
+/** More accounts would flood a terminal: those are shown of which there is something to tell, this many at most. */
+const ROWS_IN_TERMINAL = 100
+/** So many things that need a person are told there, if there is more than fits. */
+const NEEDS_IN_TERMINAL = 20
+
+interface Form {
+  /** The version of this program. */
+  readonly installed?: string
+  /** Everything, however much it is. */
+  readonly isWhole?: boolean
+}
+
+/** `columns`: how wide the terminal is; Infinity: there is none, and everything is told. */
+export function statusLines(
+  status: Status,
+  columns: number,
+  { installed = version, isWhole = false }: Form = {},
+): readonly StatusLine[] {
+  const { attention, daemon, nowMs, accounts } = status
+  const isCut = !isWhole && columns !== Infinity && accounts.length > ROWS_IN_TERMINAL
+  const told = isCut ? attention.slice(0, NEEDS_IN_TERMINAL) : attention
+  const more = attention.length - told.length
+  const needs = told.flatMap((each): readonly StatusLine[] => [
     { text: `${namesText(each.names)}: ${each.reason}`, tone: each.weight },
     plain(nextText(each.next)),
   ])
+  if (more > 0) needs.push(plain(`and ${counted(more, 'more problem')}: popfetch status --every`))
   const since = localStamp(daemon.sinceMs ?? nowMs)
   const runs =
     daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})${other(daemon, installed)}`)]
@@ -34,7 +54,7 @@ export function statusLines(status: Status, columns: number, installed = version
   return [
     ...above,
     ...(above.length === 0 ? [] : [plain('')]),
-    ...table(status, columns),
+    ...(isCut ? partOfTable(status, columns) : table(status, columns)),
     ...runs,
     ...machineLines(status).map(plain),
   ]
@@ -81,6 +101,19 @@ function waitingLines({ accounts, attention }: Status): readonly StatusLine[] {
 
 const SAY_WHY: ReadonlySet<string> = new Set<AttentionKind>(['account', 'overdue', 'waiting', 'paused'])
 
+const plain = (text: string): StatusLine => ({ text, tone: 'plain' })
+
+/** Of many accounts, for a terminal. */
+function partOfTable(status: Status, columns: number): readonly StatusLine[] {
+  const { accounts, nowMs } = status
+  const notable = inOrder(accounts, nowMs).filter((each) => isNotable(each, nowMs))
+  const shown = notable.slice(0, ROWS_IN_TERMINAL)
+  const others = accounts.length - shown.length
+  const rows = shown.length === 0 ? [] : accountRows({ accounts: shown, nowMs }, columns)
+  const more = others === 0 ? [] : [plain(`and ${counted(others, 'other account')}: popfetch status --every`)]
+  return [...rows, plain(totalText(status)), ...more]
+}
+
 function table(status: Status, columns: number): readonly StatusLine[] {
   const { accounts } = status
   if (accounts.length === 0) return [{ text: 'no account was ever polled', tone: 'plain' }]
@@ -92,7 +125,7 @@ function table(status: Status, columns: number): readonly StatusLine[] {
 function totalText({ accounts, nowMs }: Status): string {
   const sum = (kind: 'waiting' | 'refused' | 'held'): number =>
     accounts.reduce((all, { unsettled }) => all + unsettled[kind], 0)
-  const bad = accounts.filter((status) => toneOf(status, nowMs) === 'bad').length
+  const bad = accounts.filter((status) => weightOf(status, nowMs) === 'bad').length
   const [waiting, refused, held] = [sum('waiting'), sum('refused'), sum('held')]
   const parts = [
     bad === 0 ? 'none fails' : `${bad} ${bad === 1 ? 'fails' : 'fail'}`,

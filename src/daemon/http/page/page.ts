@@ -3,20 +3,21 @@
 // One rule: nothing that a stranger wrote becomes markup, or moves other text. html.ts escapes it; display() removes invisible
 // characters and those that reorder text.
 import { createHash } from 'node:crypto'
-import { display } from '../../../display.ts'
-import type { Day } from '../../../ledger/records.ts'
+import { display, grouped } from '../../../display.ts'
 import { namesText } from '../../../status/attention.ts'
-import type { AccountStatus, Attention, Status } from '../../../status/status.ts'
+import type { Attention, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
-import { span, stamp, timeUntil } from '../../../status/words/moment.ts'
-import { pastPolls } from '../../../poll/account/polls.ts'
-import { DAYS_SHOWN, graph, pollMarks } from './graphs.ts'
+import { span, stamp } from '../../../status/words/moment.ts'
+import { accounts, type Days } from './accounts.ts'
 import { Html, html, type Part } from './html.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE, type Tone } from './style.ts'
 import { destinations, machines, signIns } from './surroundings.ts'
-import { ago, agoOrNever, when } from './times.ts'
+import { ago, when } from './times.ts'
+import type { Shown } from './view.ts'
 
+/** More things that need a person are counted. */
+const NEEDS_SHOWN = 50
 /** More messages are counted; `popfetch state list` has all. */
 const MESSAGES_SHOWN = 100
 /** Without a script the page is renewed so often. */
@@ -27,14 +28,13 @@ export interface About {
   readonly machine: string
 }
 
-/** What the last days brought to each account. */
-type Days = ReadonlyMap<string, readonly Day[]>
-
-export function page(status: Status, days: Days, about: About): string {
+/** `shown`: the accounts that somebody looks at; `days`: theirs. */
+export function page(status: Status, shown: Shown, days: Days, about: About): string {
   const tone = toneOf(status)
   const main = html`<main id="main">
-      ${glance(status, tone)} ${needs(status)} ${accounts(status, days)} ${messages(status)} ${destinations(status)}
-      ${machines(status)} ${signIns(status)}
+      ${glance(status, tone)} ${needs(status)}
+      ${status.accounts.length === 0 ? null : accounts(shown, days, status.nowMs)} ${messages(status)}
+      ${destinations(status)} ${machines(status)} ${signIns(status)}
       <footer>
         <span>as of ${when(status.nowMs, stamp(status.nowMs))}</span><a id="json" href="status.json">status.json</a
         ><a id="metrics" href="metrics">metrics</a>
@@ -63,12 +63,13 @@ export function signInPage(about: About, wrong: boolean): string {
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
-/** Exactly our own style and script, requests to where the page came from, and a picture in the page itself. */
-export function pagePolicy(of: 'page' | 'sign-in'): string {
+/** Exactly our own style and script, requests to where the page came from, and a picture in the page itself. A form, where there is
+ *  one, leads to where the page came from. */
+export function pagePolicy(of: 'page' | 'page with search' | 'sign-in'): string {
   return [
     "default-src 'none'",
     `style-src ${hashOf(STYLE)}`,
-    `script-src ${of === 'page' ? hashOf(SCRIPT) : "'none'"}`,
+    `script-src ${of === 'sign-in' ? "'none'" : hashOf(SCRIPT)}`,
     "connect-src 'self'",
     'img-src data:',
     "base-uri 'none'",
@@ -136,7 +137,7 @@ function glance(status: Status, tone: Tone): Html {
   const well = configured.filter(({ outcome }) => outcome === 'ok').length
   const latest = Math.max(0, ...configured.map(({ record }) => record?.lastPollMs ?? 0))
   const facts = [
-    `${well} of ${counted(configured.length, 'account')} fine`,
+    `${grouped(well)} of ${counted(configured.length, 'account')} fine`,
     latest === 0 ? null : html`last poll ${ago(latest, nowMs)}`,
     daemon.sinceMs === null ? null : html`daemon running for ${when(daemon.sinceMs, span(nowMs - daemon.sinceMs))}`,
   ].filter((fact) => fact !== null)
@@ -163,10 +164,12 @@ function glance(status: Status, tone: Tone): Html {
 
 function needs({ attention, nowMs }: Status): Html | null {
   if (attention.length === 0) return null
+  const more = attention.length - NEEDS_SHOWN
   return html`<h2>${isOnlyPaused(attention) ? 'Paused' : 'Needs attention'}</h2>
     <ul class="list">
-      ${attention.map((each) => need(each, nowMs))}
-    </ul>`
+      ${attention.slice(0, NEEDS_SHOWN).map((each) => need(each, nowMs))}
+    </ul>
+    ${more > 0 ? html`<p class="quiet">and ${counted(more, 'other')}: <code>popfetch status</code></p>` : null}`
 }
 
 function need({ weight, names, reason, sinceMs, next }: Attention, nowMs: number): Html {
@@ -185,79 +188,6 @@ function command(line: string): readonly Part[] {
   return line
     .split(' ')
     .flatMap((word, at) => [at === 0 ? '' : ' ', word.startsWith('--') ? html`<span>${word}</span>` : word])
-}
-
-function accounts({ accounts: all, nowMs }: Status, days: Days): Html | null {
-  if (all.length === 0) return null
-  return html`<h2 id="accounts-title">
-      Accounts<small
-        >squares: the last ten polls; graphs: messages of the last ${DAYS_SHOWN} days, red: failed polls</small
-      >
-    </h2>
-    <div class="scroll" id="accounts" tabindex="0" role="region" aria-labelledby="accounts-title">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Account</th>
-            <th scope="col">State</th>
-            <th scope="col">Last days</th>
-            <th scope="col">Last success</th>
-            <th scope="col">Last poll</th>
-            <th scope="col">Next poll</th>
-            <th scope="col" class="number">Waiting</th>
-            <th scope="col" class="number">Refused</th>
-            <th scope="col" class="number">Held</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${all.map((each) => row(each, days.get(each.account) ?? [], nowMs))}
-        </tbody>
-      </table>
-    </div>`
-}
-
-function row(status: AccountStatus, days: readonly Day[], nowMs: number): Html {
-  const { account, record, unsettled } = status
-  const count = (label: string, value: number): Html =>
-    value === 0
-      ? html`<td class="number zero quiet" data-label="${label}">0</td>`
-      : html`<td class="number" data-label="${label}"><strong>${value}</strong></td>`
-  return html`<tr>
-    <th scope="row"><bdi>${display(account, 100)}</bdi></th>
-    <td>${stateTag(status)}${record === null ? null : pollMarks(pastPolls(record))}</td>
-    <td class="wide">${graph(days, nowMs)}</td>
-    <td data-label="Last success">${agoOrNever(record?.lastSuccessMs ?? null, nowMs)}</td>
-    <td data-label="Last poll">${agoOrNever(record?.lastPollMs ?? null, nowMs)}</td>
-    <td data-label="Next poll">${nextPoll(status, nowMs)}</td>
-    ${count('Waiting', unsettled.waiting)}${count('Refused', unsettled.refused)}${count('Held', unsettled.held)}
-  </tr> `
-}
-
-function stateTag({ configured, disabled, outcome, planned, unsettled, pause }: AccountStatus): Html {
-  if (!configured) return html`<span class="tag">${disabled ? 'disabled' : 'not configured'}</span>`
-  // By a person, who knows of it: no colour.
-  if (pause !== null) return html`<span class="tag">paused</span>`
-  if (planned?.overdue === true) return html`<span class="tag bad">overdue</span>`
-  switch (outcome) {
-    case null:
-      return html`<span class="tag">never polled</span>`
-    case 'ok':
-      return html`<span class="tag good">ok</span>`
-    case 'partial':
-      return html`<span class="tag doubtful">${unsettled.waiting > 0 ? 'mail waits' : 'not deleted'}</span>`
-    case 'paused':
-      return html`<span class="tag doubtful">paused</span>`
-    case 'failed':
-      return html`<span class="tag bad">failed</span>`
-  }
-}
-
-function nextPoll({ planned, pausedUntilMs, pause, configured }: AccountStatus, nowMs: number): Html {
-  if (!configured) return html`<span class="none">–</span>`
-  if (planned?.polling === true) return html`now`
-  if (pause !== null && pause.untilMs === null) return html`when resumed`
-  const nextMs = pausedUntilMs ?? planned?.nextPollMs ?? null
-  return nextMs === null ? html`<span class="none">–</span>` : html`${when(nextMs, `in ${timeUntil(nextMs - nowMs)}`)}`
 }
 
 /** First what waits for a person. */

@@ -101,6 +101,12 @@ form { display: grid; gap: .8rem; max-width: 24rem; margin: 1.2rem 0; }
 label { display: grid; gap: .3rem; font-weight: 600; }
 input, button { font: inherit; padding: .5rem .7rem; border-radius: 7px; border: 1px solid var(--soft); background: var(--card); color: var(--text); }
 button { background: var(--link); border-color: var(--link); color: var(--card); font-weight: 600; cursor: pointer; }
+.search { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .6rem; max-width: none; margin: .2rem 0 .7rem; }
+.search label { font-weight: 400; color: var(--soft); font-size: .87rem; }
+.search input { flex: 0 1 18rem; min-width: 8rem; padding: .3rem .6rem; }
+.search button { padding: .3rem .9rem; }
+.search span { color: var(--soft); font-size: .87rem; }
+.pages { display: flex; justify-content: center; gap: 1.2rem; margin: .8rem 0 0; color: var(--soft); font-size: .9rem; }
 @media (max-width: 46rem) {
   .page { padding: 1rem .75rem 2rem; }
   h1 { font-size: 1.3rem; }

@@ -1,11 +1,15 @@
 // What stands below the accounts: the destinations that are left alone, the machines at work, and the sign-ins. Pure.
 import { display } from '../../../display.ts'
 import type { Status } from '../../../status/status.ts'
-import { type Listed, signInName, stateText } from '../../../status/sign-in-lines.ts'
+import { type Listed, signInName, stateText, troubled } from '../../../status/sign-in-lines.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import { timeUntil } from '../../../status/words/moment.ts'
 import { html, type Html } from './html.ts'
 import type { Tone } from './style.ts'
 import { ago, agoOrNever, when } from './times.ts'
+
+/** More are counted: a destination may have thousands of recipients, and each account a sign-in of its own. */
+const SHOWN = 100
 
 interface Left {
   readonly name: string
@@ -37,6 +41,7 @@ export function destinations({ destinations: resting, pauses, nowMs }: Status): 
       })),
   ]
   if (left.length === 0) return null
+  const more = left.length - SHOWN
   return html`<h2 id="destinations-title">Paused destinations</h2>
     <div class="scroll" id="destinations" tabindex="0" role="region" aria-labelledby="destinations-title">
       <table>
@@ -49,7 +54,7 @@ export function destinations({ destinations: resting, pauses, nowMs }: Status): 
           </tr>
         </thead>
         <tbody>
-          ${left.map(
+          ${left.slice(0, SHOWN).map(
             ({ name, again, sinceMs, why }) =>
               html`<tr>
                 <th scope="row"><bdi>${display(name, 200)}</bdi></th>
@@ -60,7 +65,8 @@ export function destinations({ destinations: resting, pauses, nowMs }: Status): 
           )}
         </tbody>
       </table>
-    </div>`
+    </div>
+    ${more > 0 ? others(more) : null}`
 }
 
 /** One machine stands at the top of the page. */
@@ -96,11 +102,13 @@ export function machines({ machines: all, nowMs }: Status): Html | null {
 
 export function signIns({ signIns: listed }: Status): Html | null {
   if (listed.length === 0) return null
+  const more = listed.length - SHOWN
+  const ordered = more > 0 ? [...new Set([...troubled(listed), ...listed])] : listed
   const tone = ({ state }: Listed): Tone =>
     state instanceof Error || state.state === 'ended' ? 'bad' : state.state === 'ends-soon' ? 'doubtful' : 'good'
   return html`<h2>Sign-ins</h2>
     <ul class="list">
-      ${listed.map(
+      ${ordered.slice(0, SHOWN).map(
         (each) =>
           html`<li class="need ${tone(each)}">
             <div>
@@ -109,5 +117,10 @@ export function signIns({ signIns: listed }: Status): Html | null {
             </div>
           </li>`,
       )}
-    </ul>`
+    </ul>
+    ${more > 0 ? others(more) : null}`
+}
+
+function others(count: number): Html {
+  return html`<p class="quiet">and ${counted(count, 'other')}: <code>popfetch status --json</code></p>`
 }

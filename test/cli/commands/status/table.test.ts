@@ -91,7 +91,53 @@ test('whatever the numbers, names and times: a table never is wider than the ter
 test('with many accounts the last line has their number, and what is wrong', () => {
   const many = Array.from({ length: 198 }, (_, at) => record(`account-${at}`))
   const facts = { records: [...many, failing('x', REFUSED_SIGN_IN), failing('y', REFUSED_SIGN_IN)] }
-  const lines = statusLines(status({ ...facts, ...unsettled('account-7', { waiting: 14, held: 1 }) }), 80)
+  const lines = statusLines(status({ ...facts, ...unsettled('account-7', { waiting: 14, held: 1 }) }), Infinity)
   expect(lines.at(-1)?.text).toBe('200 accounts: 2 fail, 14 messages waiting, 1 held')
   expect(lines.slice(7, 10).map(({ text }) => text.slice(0, 4))).toEqual(['   a', '!  x', '!  y'])
+})
+
+describe('of more accounts than fit a terminal', () => {
+  const names = Array.from({ length: 3000 }, (_, at) => `account-${at}`)
+  const facts = (isFailing: (at: number) => boolean) => ({
+    records: names.map((name, at) =>
+      isFailing(at)
+        ? failing(name, { code: 'ERR_CONNECT', message: `no answer from host ${at}`, retry: 'soon' as const })
+        : record(name),
+    ),
+    ...unsettled('account-7', { waiting: 0, held: 1 }),
+  })
+  const texts = (all: ReturnType<typeof facts>, columns: number, isWhole = false) =>
+    statusLines(status(all), columns, { isWhole }).map(({ text }) => text.trimEnd())
+
+  test('a terminal shows those of which there is something to tell, the sum, and how to have all', () => {
+    const told = texts(
+      facts((at) => at === 2000),
+      80,
+    )
+    expect(told.length).toBeLessThan(20)
+    expect(told.filter((text) => /^[!? ] {2}account-/.test(text)).map((text) => text.split(/ +/)[1])).toEqual([
+      'account-2000',
+      'account-7',
+    ])
+    expect(told.slice(-2)).toEqual([
+      '3,000 accounts: 1 fails, 1 held',
+      'and 2,998 other accounts: popfetch status --every',
+    ])
+  })
+
+  test('a terminal is not flooded when all fail', () => {
+    const told = texts(
+      facts(() => true),
+      80,
+    )
+    expect(told.length).toBeLessThan(150)
+    expect(told).toContain('and 2,981 more problems: popfetch status --every')
+    expect(told.at(-1)).toBe('and 2,900 other accounts: popfetch status --every')
+  })
+
+  test('a pipe, and whoever asks for every one, have all', () => {
+    const all = facts((at) => at % 2 === 0)
+    expect(texts(all, Infinity)).toHaveLength(texts(all, 80, true).length)
+    expect(texts(all, Infinity).filter((text) => / {2}account-/.test(text))).toHaveLength(3000)
+  })
 })
