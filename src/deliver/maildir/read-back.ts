@@ -2,7 +2,8 @@
 // line ends are those of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { identity, splitHeader } from '../../header.ts'
+import { splitHeader } from '../../header.ts'
+import { shownFacts } from '../../heading.ts'
 import type { ReceivedFacts } from '../../message.ts'
 import { type Attempt, receiptOf, type Recollection } from '../destination.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
@@ -49,7 +50,7 @@ export async function readBack(fileSystem: FileSystem, file: string, form: Form)
     return {
       receivedBytes,
       digest: digest.digest(),
-      ...identity(header),
+      ...shownFacts(header),
     }
   } catch {
     return null

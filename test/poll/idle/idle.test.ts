@@ -5,6 +5,7 @@ import type { Ledger, Lease } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { AccountReport, PollOptions } from '../../../src/poll/report.ts'
 import { letter, Scene } from '../scene.ts'
+import { markless } from './markless.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -308,29 +309,6 @@ const CASES: readonly Case[] = [
   { what: 'a poll with limit', begin: letters, steps: idle, options: { limit: 1 }, road: 'usual' },
   { what: 'a poll that nobody asks for', begin: letters, steps: idle, options: { eager: false }, road: 'short' },
 ]
-
-/** A ledger whose leases show no mark. */
-function markless(ledger: Ledger): Ledger {
-  const without = <T extends Lease>(lease: T): T =>
-    new Proxy(lease, {
-      get: (target, name) => {
-        if (name === 'record') return target.record === null ? null : { ...target.record, mark: null }
-        const value: unknown = Reflect.get(target, name, target)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-  return new Proxy(ledger, {
-    get: (target, name) => {
-      if (name === 'claim')
-        return async (...asked: Parameters<Ledger['claim']>) => {
-          const claimed = await target.claim(...asked)
-          return claimed.lease === null ? claimed : { ...claimed, lease: without(claimed.lease) }
-        }
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-}
 
 interface Told extends Omit<AccountReport, 'durationMs' | 'problems' | 'plan'> {}
 

@@ -1,0 +1,189 @@
+// Made-up worlds (worlds.ts), each played on both roads: by the lane and the short poll of a mailbox that is as it was, and by the usual
+// road alone. What is told, delivered, remembered, deleted and left must be the same. By default a sample; POPFETCH_WORLDS=1000 plays as
+// many, POPFETCH_WORLDS_FROM=17 begins with that seed.
+import { readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { fileSystems } from '../../../src/deliver/disk/filesystem.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import type { AccountReport } from '../../../src/poll/report.ts'
+import { markless } from '../idle/markless.ts'
+import { Faults } from '../../support/faults.ts'
+import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
+import { Scene } from '../scene.ts'
+import { type Step } from './world-faults.ts'
+import { type World, worldOf } from './worlds.ts'
+
+const HOUR = 3_600_000
+const COUNT = Number(process.env['POPFETCH_WORLDS'] ?? 20)
+const FROM = Number(process.env['POPFETCH_WORLDS_FROM'] ?? 1)
+/** In one test. */
+const TOGETHER = 10
+
+type Road = 'lane' | 'usual'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+})
+
+/** Random names and dates of our own. */
+function plain(text: string): string {
+  return text
+    .replaceAll(/\/tmp\/popfetch-poll-\w+/g, '')
+    .replaceAll(/\d+\.(K\w{24})I\w{16}/g, '$1')
+    .replace(/; .* \+0000$/m, '')
+}
+
+/** Each file of both Maildirs: its folder, what its name says, its date and rights, and every byte. */
+function filesAt(scene: Scene): readonly string[] {
+  return ['inbox', 'other']
+    .flatMap((name) => scene.files(name))
+    .map((file) => {
+      const text = readFileSync(file, 'latin1')
+      const { mode, mtimeMs } = statSync(file)
+      const dateMs = /^Received: from a by b/m.test(text) ? mtimeMs : null
+      const inside = path.relative(scene.directory, file)
+      return `${plain(inside).replace(/^(.*\/)[^K]*(K\w{24})/, '$1$2')} ${mode} ${dateMs} ${plain(text)}`
+    })
+    .toSorted()
+}
+
+async function recordsOf(scene: Scene): Promise<readonly object[]> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  const all: object[] = []
+  for await (const slice of ledger.records.list(scene.name, 'all'))
+    for (const { firstSeenMs: _, deliveredMs, deliveries, ...record } of slice)
+      all.push({
+        ...record,
+        isDelivered: deliveredMs !== null,
+        deliveries: deliveries.map(({ state, destination, recipient, receipt }) => {
+          return { state, destination, recipient, receipt: receipt === null ? null : plain(receipt) }
+        }),
+      })
+  return all
+}
+
+/** How much came of what a session did not give out depends on when it ended. */
+function told(report: AccountReport, sessions: number): unknown {
+  const bytes = sessions === 1 ? report.bytes : null
+  return JSON.parse(plain(JSON.stringify({ ...report, bytes, durationMs: null })))
+}
+
+interface Polled {
+  readonly report: unknown
+  readonly sessions: number
+  /** Asked for; null: it depends on when a session ended. */
+  readonly retrieved: number | null
+}
+
+interface State {
+  readonly files: readonly string[]
+  readonly records: readonly object[]
+  readonly left: readonly string[]
+}
+
+/** One poll earlier or later: it depends on what had come before something went wrong. */
+function undated(state: State | undefined): unknown {
+  const moments = { deletedMs: null, goneSinceMs: null, listedBytes: null }
+  return { ...state, records: state?.records.map((record) => ({ ...record, ...moments })) }
+}
+
+interface Played {
+  readonly polls: readonly Polled[]
+  readonly states: readonly State[]
+}
+
+async function stateOf(scene: Scene): Promise<State> {
+  return { files: filesAt(scene), records: await recordsOf(scene), left: scene.left() }
+}
+
+async function polled(scene: Scene, step: Step): Promise<AccountReport> {
+  const { faults } = scene.server
+  const files = new FaultyFileSystems(EXT4)
+  const stop = new AbortController()
+  vi.spyOn(fileSystems, 'of').mockImplementation(() => files.of())
+  const { ledgerOf } = scene
+  step.prepare({ scene, files, stop })
+  const { ledgerOf: faulty } = scene
+  if (faulty !== ledgerOf) scene.ledgerOf = (ledger) => faulty(ledgerOf(ledger))
+  try {
+    return await scene.poll(step.options, stop.signal)
+  } finally {
+    vi.restoreAllMocks()
+    scene.ledgerOf = ledgerOf
+    const { lineEnding, pace, reply } = faults
+    reply.clear()
+    Object.assign(faults, new Faults(), { lineEnding, pace, reply })
+  }
+}
+
+async function play(world: World, road: Road): Promise<Played> {
+  vi.stubEnv('POPFETCH_ROAD', road)
+  vi.setSystemTime(new Date('2026-11-29T12:00:00Z'))
+  await using scene = await Scene.create()
+  if (road === 'usual') scene.ledgerOf = markless
+  world.begin(scene)
+  const polls: Polled[] = []
+  const states: State[] = []
+  for (const step of world.steps) {
+    const count = () => ({ retrieved: scene.count('RETR'), sessions: scene.server.journal.of('connect').length })
+    const before = count()
+    const report = await polled(scene, step)
+    const sessions = count().sessions - before.sessions
+    const retrieved = sessions === 1 ? count().retrieved - before.retrieved : null
+    polls.push({ report: told(report, sessions), sessions, retrieved })
+    states.push(await stateOf(scene))
+    vi.setSystemTime(Date.now() + HOUR)
+  }
+  return { polls, states }
+}
+
+/** Where two values differ first, in words; null: nowhere. */
+function difference(one: unknown, other: unknown, at = ''): string | null {
+  if (Object.is(one, other)) return null
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null || Buffer.isBuffer(one))
+    return isDeepStrictEqual(one, other) ? null : `${at}: ${shown(one)} on the lane, ${shown(other)} on the usual road`
+  for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    const [a, b] = [one, other].map((each) => (each as Record<string, unknown>)[name])
+    const found = difference(a, b, `${at}/${name}`)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+}
+
+function compared(world: World, lane: Played, usual: Played): readonly string[] {
+  const about = `world ${world.seed}, ${world.what}`
+  for (const [at, { what, agreement }] of world.steps.entries()) {
+    if (agreement !== 'all') break
+    const polls = difference(lane.polls[at], usual.polls[at])
+    if (polls !== null) return [`${about}\n  the poll with ${what}: ${polls}`]
+    const states = difference(lane.states[at], usual.states[at])
+    if (states !== null) return [`${about}\n  behind ${what}: ${states}`]
+  }
+  const isExact = world.steps.every(({ agreement }) => agreement === 'all')
+  const [one, other] = [lane, usual].map(({ states }) => (isExact ? states.at(-1) : undated(states.at(-1))))
+  const end = difference(one, other)
+  return end === null ? [] : [`${about}\n  in the end: ${end}`]
+}
+
+for (let from = 0; from < COUNT; from += TOGETHER) {
+  const seeds = Array.from({ length: Math.min(TOGETHER, COUNT - from) }, (_, at) => FROM + from + at)
+  test(`worlds ${seeds[0]} to ${seeds.at(-1)} end the same on both roads`, async () => {
+    const found: string[] = []
+    for (const seed of seeds) {
+      const world = worldOf(seed)
+      const usual = await play(world, 'usual')
+      const lane = await play(world, 'lane')
+      found.push(...compared(world, lane, usual))
+    }
+    expect(found.join('\n\n')).toBe('')
+  })
+}
