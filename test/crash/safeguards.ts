@@ -150,9 +150,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'the ledger syncs at checkpoints only',
-    file: 'src/ledger/sqlite/group-commit.ts',
-    from: "durability: Durability = 'disk'",
-    to: "durability: Durability = 'process'",
+    file: 'src/ledger/sqlite/access.ts',
+    from: "durability: Durability = 'disk',",
+    to: "durability: Durability = 'process',",
   },
   {
     what: 'a change is told before it is committed',

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { type Attempt, type Destination, RECEIPT_LENGTH } from '../../src/deliver/destination.ts'
 import { DeliveryError } from '../../src/errors.ts'
-import type { Body, Message } from '../../src/message.ts'
+import { headingOf, receivedFacts } from '../../src/heading.ts'
+import type { Body, Message, ReceivedFacts } from '../../src/message.ts'
 import type { Kind, Place, Seen } from './place.ts'
 import { asLf, attempt, directory, message, never, SMALL } from './scene.ts'
 
@@ -85,8 +86,8 @@ export function sorted(seen: readonly Seen[]): readonly Seen[] {
   return seen.toSorted((a, b) => a.recipient.localeCompare(b.recipient, 'en') || Buffer.compare(a.bytes, b.bytes))
 }
 
-export function factsOf({ sizeBytes, digest, fingerprint, messageId }: Message) {
-  return { receivedBytes: sizeBytes, digest, fingerprint, messageId }
+export function factsOf(message: Message): ReceivedFacts {
+  return { ...receivedFacts(message), heading: headingOf(message.header) }
 }
 
 /** A body in a file of the caller's, with a field of another destination on top. */

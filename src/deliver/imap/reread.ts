@@ -1,7 +1,8 @@
 // Reads our messages in an IMAP folder again, as they were received: without the fields that popfetch put on top. Changes nothing.
 // Many small ones come with one FETCH: over a long line each question costs more than the message.
 import { createHash } from 'node:crypto'
-import { identity, splitHeader } from '../../header.ts'
+import { splitHeader } from '../../header.ts'
+import { shownFacts } from '../../heading.ts'
 import type { ReceivedFacts } from '../../message.ts'
 import { lengthOnTop } from '../envelope.ts'
 import type { Settled } from '../destination.ts'
@@ -118,5 +119,5 @@ export async function factsOf(
     }
   }
   if (top !== null && !begin(top)) return null
-  return { receivedBytes, digest: digest.digest(), ...identity(Buffer.from(splitHeader(header))) }
+  return { receivedBytes, digest: digest.digest(), ...shownFacts(Buffer.from(splitHeader(header))) }
 }

@@ -1,7 +1,8 @@
 // Which attempts arrived in an mbox. The field that popfetch put right above each message says the intent of the attempt,
 // how long the message is and which one it is. One walk through the file answers for all. One rule: what is there by half did not arrive.
 import { createHash } from 'node:crypto'
-import { identity, splitHeader } from '../../header.ts'
+import { splitHeader } from '../../header.ts'
+import { shownFacts } from '../../heading.ts'
 import type { ReceivedFacts } from '../../message.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
 import { lfToCrlf } from '../disk/line-endings.ts'
@@ -154,7 +155,7 @@ export async function readPlace(
     received: {
       receivedBytes,
       digest: digest.digest(),
-      ...identity(top),
+      ...shownFacts(top),
     },
   }
 }

@@ -7,18 +7,11 @@ import { census, InterruptedDeliveries } from '../../../src/deliver/maildir/find
 import { foldersOf } from '../../../src/deliver/maildir/folders.ts'
 import { fileName, intentOf } from '../../../src/deliver/maildir/name.ts'
 import { messageKey } from '../../../src/deliver/message-key.ts'
-import type { Message } from '../../../src/message.ts'
 import { EXT4, FaultyFileSystems, TMPFS } from '../../support/faulty-filesystem.ts'
+import { factsOf } from '../contract-scene.ts'
 import { attempt, failure, large, message, never, NOW_MS, ON_TOP, open, SMALL, spooled, spoolFor } from './scene.ts'
 
 describe('recall', () => {
-  const facts = (of: Message): object => ({
-    receivedBytes: of.sizeBytes,
-    digest: of.digest,
-    fingerprint: of.fingerprint,
-    messageId: of.messageId,
-  })
-
   test.each(['lf', 'crlf'] as const)(
     'finds what was delivered, wherever a reader moved it, and what had been received (%s, D020)',
     async (lineEndings) => {
@@ -35,11 +28,11 @@ describe('recall', () => {
       await maildir.ready(never)
       expect(await maildir.recall(fresh, never)).toEqual({
         text: path.join(root, 'new', files()[0]!),
-        received: facts(received),
+        received: factsOf(received),
       })
       expect(await maildir.recall(read, never)).toEqual({
         text: path.join(root, 'cur', `${name}:2,RS`),
-        received: facts(received),
+        received: factsOf(received),
       })
     },
   )
@@ -56,7 +49,7 @@ describe('recall', () => {
     )
     const complete = await spooled(spool, text)
     await maildir.deliver(tried, complete, never)
-    expect((await maildir.recall(tried, never))?.received).toEqual(facts(complete))
+    expect((await maildir.recall(tried, never))?.received).toEqual(factsOf(complete))
   })
 
   test('does not say what was received when the file begins otherwise', async () => {

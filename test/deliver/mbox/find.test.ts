@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { factsOf } from '../contract-scene.ts'
 import { attempt, directory, inFile, large, message, never, open, read, SMALL } from './scene.ts'
 
 describe('recall', () => {
@@ -20,12 +21,11 @@ describe('recall', () => {
     for (const { bytes, ...one } of tried) await mbox.deliver(one, inFile(folder, bytes), never)
     await using later = open(file)
     for (const { bytes, ...one } of tried) {
-      const { digest, fingerprint, messageId, sizeBytes } = message(bytes)
       const found = await later.recall(one, never)
       expect(found?.text).toBe(file)
       // A lone LF, as in `large`, cannot be told from a line end.
       if (bytes.length < 1_000_000) {
-        expect(found?.received).toEqual({ digest, fingerprint, messageId, receivedBytes: sizeBytes })
+        expect(found?.received).toEqual(factsOf(message(bytes)))
       } else expect(found?.received).not.toBeNull()
     }
     expect(await later.recall(attempt(), never)).toBeNull()
