@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PopfetchError } from '../errors.ts'
 import type { AccountRecord } from './account.ts'
+import type { Pause } from './pause.ts'
 
 /** Owned by whoever took it, and given back by disposing of it, as often as one likes. A process that dies gives back all it
  *  had. A change under a lease that was given back or lost rejects with ERR_LEASE_LOST, and changes nothing. */
@@ -12,6 +13,8 @@ export interface Lease extends AsyncDisposable {
   readonly token: number
   /** What was recorded of the account when the right was taken; null: nothing, it is not known. */
   readonly record: AccountRecord | null
+  /** What a person wanted left alone when the right was taken, of this account and of destinations; absent: Pauses tells. */
+  readonly paused?: readonly Pause[]
   /** Aborted, with ERR_LEASE_LOST as its reason, when somebody else may have the right now though it was not given back. A
    *  ledger that is closed loses the leases it gave. */
   readonly lost: AbortSignal

@@ -49,7 +49,11 @@ import type { AccountPoll, Visit } from './visit.ts'
 export async function pollAccount(account: Account, lease: Lease, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
-    const paused = await pausedNow(account.name, run.ledger)
+    const paused = await pausedNow(
+      account.name,
+      run.ledger,
+      lease === run.restrictions.lease ? undefined : lease.paused,
+    )
     if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     using leased = new LeasedRun(run, lease)
     if (account.fault !== null) {

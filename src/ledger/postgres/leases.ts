@@ -2,10 +2,12 @@
 // up, all of them are lost at once, and those who work under them learn it.
 import type { AccountRecord } from '../account.ts'
 import { type Lease, leaseLost } from '../lease.ts'
+import type { Pause } from '../pause.ts'
 import type { Claim, Claimed } from '../schedule.ts'
 import type { Row } from './connection/connection.ts'
 import { accountOf } from './rows/account.ts'
 import { isTrue, number, text } from './rows/cells.ts'
+import { pausesIn } from './rows/pauses.ts'
 import type { Writer } from './writer.ts'
 
 /** In the place of how long it is until an account is due. */
@@ -43,9 +45,15 @@ export class Leases {
   }
 
   #keep(row: Row): HeldLease {
-    const lease = new HeldLease(text(row[0]), number(row[1]), accountOf(row.slice(4)), this.#writer, () => {
-      if (this.#held.get(lease.account) === lease) this.#held.delete(lease.account)
-    })
+    const lease = new HeldLease(
+      text(row[0]),
+      number(row[1]),
+      { record: accountOf(row.slice(5)), paused: pausesIn(row[4]) },
+      this.#writer,
+      () => {
+        if (this.#held.get(lease.account) === lease) this.#held.delete(lease.account)
+      },
+    )
     this.#held.set(lease.account, lease)
     return lease
   }
@@ -62,6 +70,7 @@ export class HeldLease implements Lease {
   readonly account: string
   readonly token: number
   readonly record: AccountRecord | null
+  readonly paused: readonly Pause[]
   /** Is what it came with still all that is recorded of the account, as far as this process knows? */
   isFresh = true
   readonly #lost = new AbortController()
@@ -69,10 +78,17 @@ export class HeldLease implements Lease {
   readonly #givenBackNow: () => void
   #givenBack: Promise<void> | null = null
 
-  constructor(account: string, token: number, record: AccountRecord | null, writer: Writer, givenBackNow: () => void) {
+  constructor(
+    account: string,
+    token: number,
+    { record, paused }: Pick<HeldLease, 'record' | 'paused'>,
+    writer: Writer,
+    givenBackNow: () => void,
+  ) {
     this.account = account
     this.token = token
     this.record = record
+    this.paused = paused
     this.#writer = writer
     this.#givenBackNow = givenBackNow
   }

@@ -64,8 +64,8 @@ export interface WriterOptions {
   readonly notified: () => void
 }
 
-// In the order of `claim`: account, token, woken, why not, then the account's row.
-const TAKEN = `AS t (account bytea, token bigint, woken boolean, refused bigint, name bytea, host bytea, port integer, username bytea,
+// In the order of `claim`: account, token, woken, why not, what is paused, then the account's row.
+const TAKEN = `AS t (account bytea, token bigint, woken boolean, refused bigint, paused text, name bytea, host bytea, port integer, username bytea,
   started boolean, known integer, last_poll_ms bigint, last_success_ms bigint, failures integer, refusals integer, secret_mark integer,
   paused_until_ms bigint, error bytea, told_state bytea, told_ms bigint, mark_digest bytea, mark_due_ms bigint, taking_over bytea,
   facts text)`

@@ -18,12 +18,23 @@ export interface PausedNow {
   readonly destinations: PausedDestinations
 }
 
-/** Rejects with ERR_LEDGER. */
-export async function pausedNow(account: string, { pauses }: Pick<Ledger, 'pauses'>): Promise<PausedNow> {
+/** `paused`: as it came with a lease that was taken for this poll. Rejects with ERR_LEDGER. */
+export async function pausedNow(
+  account: string,
+  { pauses }: Pick<Ledger, 'pauses'>,
+  paused?: readonly Pause[],
+): Promise<PausedNow> {
+  if (paused !== undefined) {
+    const own = paused.find(({ kind }) => kind === 'account') ?? null
+    return of(own, own === null ? paused : [])
+  }
   // Together: one exchange with a database.
   const [own, all] = await Promise.all([pauses.of({ kind: 'account', name: account }), pauses.all('destination')])
-  const destinations = own === null ? all : []
-  return { account: own, destinations: new Map(destinations.map((pause) => [pause.name, pause])) }
+  return of(own, own === null ? all : [])
+}
+
+function of(account: Pause | null, destinations: readonly Pause[]): PausedNow {
+  return { account, destinations: new Map(destinations.map((pause) => [pause.name, pause])) }
 }
 
 /** The pause of a destination, as the configuration calls it; null: it is not paused. Of several as one: theirs, or that of the

@@ -1,5 +1,6 @@
 // What a person wants left alone: it lasts until its time or until it is ended, whatever else happens to the account.
 import { expect, test } from 'vitest'
+import type { Pause } from '../../../src/ledger/ledger.ts'
 import { freshLedger, type Kind } from '../kind.ts'
 import { leaseOf } from '../scene.ts'
 
@@ -44,6 +45,27 @@ export function pauses(kind: Kind): void {
       null,
       [],
     ])
+  })
+
+  test('what comes with a lease, where anything does, is what was paused then, of that account and of destinations', async () => {
+    let nowMs = 1000
+    const ledger = await freshLedger(kind, { nowMs: () => nowMs })
+    const odd = { kind: 'destination', name: 'a, b\0"ü ' } as const
+    await ledger.pauses.begin([INBOX, odd], '', null)
+    await ledger.pauses.begin([WORK, { ...WORK, name: 'other' }], 'ada@nas, 1 2', HOUR_MS)
+    const pausedOf = async (account: string): Promise<readonly Pause[]> => {
+      await using lease = await leaseOf(ledger, account)
+      const [own, all] = [await ledger.pauses.of({ ...WORK, name: account }), await ledger.pauses.all('destination')]
+      const expected = own === null ? all : [own, ...all]
+      expect(lease.paused ?? expected).toEqual(expected)
+      return expected
+    }
+    expect((await pausedOf('work')).map(({ name }) => name)).toEqual(['work', odd.name, 'inbox'])
+    expect(await pausedOf('third')).toHaveLength(2)
+    nowMs += HOUR_MS
+    expect(await pausedOf('work')).toHaveLength(2)
+    await ledger.pauses.end([INBOX, odd])
+    expect(await pausedOf('work')).toEqual([])
   })
 
   test('whoever pauses again says when it ends; it lasts since the first time, unless that is over', async () => {

@@ -17,6 +17,10 @@ export const ACCOUNT = [
   "(SELECT string_agg(encode(f.name, 'hex') || ' ' || encode(f.value, 'hex'), ',') FROM @.fact f WHERE f.account = c.id)",
 ].join(', ')
 
+/** What a person wants left alone, as one text: rows/pauses.ts reads it. `p` is a row of pause. */
+const PAUSES = `string_agg(p.kind || ' ' || encode(p.name, 'hex') || ' ' || encode(p.by_whom, 'hex') || ' ' || p.since_ms || ' '
+  || coalesce(p.until_ms::text, ''), ',' ORDER BY p.kind, p.name) FROM @.pause p WHERE (p.until_ms IS NULL OR p.until_ms > now_ms)`
+
 const NOW = 'coalesce(given_ms, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
 
 const IS_DEAD = `CREATE FUNCTION @.is_dead_1(session_lock bigint, renewed timestamptz, alive_until timestamptz) RETURNS boolean
@@ -49,14 +53,19 @@ const RENEW = `CREATE FUNCTION @.renew_1(me integer, number bigint) RETURNS bool
     RETURN made < number;
   END $function$;`
 
+/** Since this step, what is paused comes with the lease, so that a poll need not ask for it. */
+const TELLS_PAUSES = 3
+
 // `asks`: for each account its name, what it uses (key and how many shares there are), whether it must be due within a time, and
 // whether it is a lease alone: that needs no share, and answers no wake. What an answer that was lost had refused is refused as held.
-const CLAIM = `CREATE FUNCTION @.claim_1(me integer, number bigint, given_ms bigint, asks jsonb) RETURNS SETOF record
+const claim = (
+  tellsPauses: boolean,
+): string => `CREATE FUNCTION @.claim_1(me integer, number bigint, given_ms bigint, asks jsonb) RETURNS SETOF record
   LANGUAGE plpgsql AS $function$
   #variable_conflict use_column
   DECLARE
     go_on boolean; ask jsonb; u jsonb; wanted bytea; next_ms bigint; within bigint; is_crowded boolean;
-    refused jsonb := '{}'; now_ms bigint := ${NOW};
+    refused jsonb := '{}'; now_ms bigint := ${NOW};${tellsPauses ? ' paused text;' : ''}
   BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM @.usable_1();
@@ -103,7 +112,9 @@ const CLAIM = `CREATE FUNCTION @.claim_1(me integer, number bigint, given_ms big
       END LOOP;
       UPDATE @.worker SET batch = number WHERE id = me;
     END IF;
-    RETURN QUERY SELECT decode(a->>'a', 'base64'), l.token, l.woken, (refused->>(a->>'a'))::bigint, ${ACCOUNT}
+    ${tellsPauses ? `SELECT ${PAUSES} AND p.kind = 'destination' INTO paused;` : ''}
+    RETURN QUERY SELECT decode(a->>'a', 'base64'), l.token, l.woken, (refused->>(a->>'a'))::bigint,
+      ${tellsPauses ? `concat_ws(',', (SELECT ${PAUSES} AND p.kind = 'account' AND p.name = l.account), paused),` : ''} ${ACCOUNT}
       FROM jsonb_array_elements(asks) a
       LEFT JOIN @.lease l ON l.account = decode(a->>'a', 'base64') AND l.worker = me AND l.batch = number
       LEFT JOIN @.account c ON c.name = l.account;
@@ -119,7 +130,7 @@ const USABLE = `CREATE FUNCTION @.usable_1() RETURNS void LANGUAGE plpgsql AS $f
 
 /** `known`: the steps that a process knows which calls these. */
 export function leaseFunctions(known: number): string {
-  return [usable(known), IS_DEAD, BURY, RENEW, CLAIM].join('\n')
+  return [usable(known), IS_DEAD, BURY, RENEW, claim(false)].join('\n')
 }
 
 function usable(known: number): string {
@@ -128,5 +139,7 @@ function usable(known: number): string {
 
 /** What a process calls that knows so many steps: with each step these have another number, which is its own. */
 export function entrances(known: number, batch: string): string {
-  return [usable(known), CLAIM, batch].join('\n').replaceAll(/@\.(usable|claim|batch)_1\b/g, `@.$1_${known}`)
+  return [usable(known), claim(known >= TELLS_PAUSES), batch]
+    .join('\n')
+    .replaceAll(/@\.(usable|claim|batch)_1\b/g, `@.$1_${known}`)
 }

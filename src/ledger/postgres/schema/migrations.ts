@@ -28,7 +28,7 @@ const SECOND = [
   entrances(2, BATCH),
 ].join('\n')
 
-// Sign-ins: the version before has them in files of its machine, and goes on with these.
+// Sign-ins: the version before has them in files of its machine, and goes on with these. What is paused comes with a lease.
 const THIRD = [SIGN_INS, entrances(KNOWN, BATCH)].join('\n')
 
 export const MIGRATIONS: readonly Step[] = [
