@@ -21,12 +21,7 @@ const roads = {
     'src/cli/arguments/with-yargs.ts',
     ...globSync('src/cli/commands/*/options.ts', { cwd: import.meta.dirname }),
   ],
-  poll: [
-    'src/cli/commands/poll/action.ts',
-    'src/config/state/open-ledger.ts',
-    'src/ledger/sqlite/open.ts',
-    'src/poll/poller.ts',
-  ],
+  poll: ['src/cli/commands/poll/action.ts', 'src/config/state/open-ledger.ts', 'src/ledger/sqlite/open.ts', 'src/poll/poller.ts'],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }

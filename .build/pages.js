@@ -37,22 +37,13 @@ const VALUES = [
 
 const ENVIRONMENT = [
   ['POPFETCH_CONFIG', 'The configuration file, unless --config names one.'],
-  [
-    'POPFETCH_CONFIG_YAML',
-    'The configuration itself, as text, where neither --config nor POPFETCH_CONFIG names a file. Paths in it are absolute.',
-  ],
+  ['POPFETCH_CONFIG_YAML', 'The configuration itself, as text, where neither --config nor POPFETCH_CONFIG names a file. Paths in it are absolute.'],
   ['XDG_CONFIG_HOME', 'Where popfetch/config.yaml is looked for; ~/.config if not set.'],
   ['XDG_STATE_HOME', 'Where popfetch/state.db, the ledger, is kept; ~/.local/state if not set.'],
   ['STATE_DIRECTORY', 'Set by systemd: the folder of the ledger.'],
   ['CREDENTIALS_DIRECTORY', 'Set by systemd: the folder for passwords given as { credential: NAME }.'],
-  [
-    'POPFETCH_CONTAINER',
-    'Set to 1 in a container, or where every file shows mode 0777: owner and mode of files are not checked.',
-  ],
-  [
-    'PUID, PGID, UMASK',
-    'In a container that starts as root: the user and group that popfetch becomes, and who else may read mail.',
-  ],
+  ['POPFETCH_CONTAINER', 'Set to 1 in a container, or where every file shows mode 0777: owner and mode of files are not checked.'],
+  ['PUID, PGID, UMASK', 'In a container that starts as root: the user and group that popfetch becomes, and who else may read mail.'],
   ['HTTPS_PROXY, NO_PROXY', 'The proxy for requests to OAuth 2.0 providers.'],
   ['NO_COLOR', 'If set, the output has no colours.'],
 ]
@@ -87,44 +78,23 @@ function manual() {
   return [
     title('POPFETCH', 1),
     section('NAME', ['popfetch \\- fetch mail from POP3 mailboxes and deliver each message exactly once']),
-    section('SYNOPSIS', [
-      `.B popfetch`,
-      roff(`[option...] ${poll.usage}`),
-      '.br',
-      '.B popfetch',
-      roff('COMMAND [option...] [argument...]'),
-    ]),
+    section('SYNOPSIS', [`.B popfetch`, roff(`[option...] ${poll.usage}`), '.br', '.B popfetch', roff('COMMAND [option...] [argument...]')]),
     section('DESCRIPTION', [
-      ...text(
-        'popfetch polls POP3 mailboxes, many at once, and hands each new message to a Maildir, an SMTP or LMTP server, a folder of an IMAP server, Gmail, a program or an mbox. It records what it has delivered, and deletes messages from the server only when told to, and only after every destination has them.',
-      ),
+      ...text('popfetch polls POP3 mailboxes, many at once, and hands each new message to a Maildir, an SMTP or LMTP server, a folder of an IMAP server, Gmail, a program or an mbox. It records what it has delivered, and deletes messages from the server only when told to, and only after every destination has them.'),
       '.PP',
-      ...text(
-        'Run it from cron, in the background with --daemon, or once to move a mailbox with migrate. Without a terminal it prints nothing unless something goes wrong.',
-      ),
+      ...text('Run it from cron, in the background with --daemon, or once to move a mailbox with migrate. Without a terminal it prints nothing unless something goes wrong.'),
       '.PP',
       ...text('The configuration is described in popfetch.yaml(5). popfetch init writes the first one.'),
     ]),
     section('OPTIONS', [...poll.options.flatMap(groupOf), '.SS Options of every command', ...optionsOf(COMMON)]),
-    section(
-      'COMMANDS',
-      Object.entries(others).flatMap(([name, command]) => commandOf(name, command)),
-    ),
+    section('COMMANDS', Object.entries(others).flatMap(([name, command]) => commandOf(name, command))),
     section('EXIT STATUS', [
       ...Object.entries(EXITS).flatMap(([code, means]) => item(code, means)),
       '.PP',
-      ...text(
-        'When accounts fail differently, the most serious code counts: 78, 77, 76, 74, 73, 70, 75. A poll that is ended by a signal exits with 128 and the number of the signal.',
-      ),
+      ...text('When accounts fail differently, the most serious code counts: 78, 77, 76, 74, 73, 70, 75. A poll that is ended by a signal exits with 128 and the number of the signal.'),
     ]),
-    section(
-      'ENVIRONMENT',
-      ENVIRONMENT.flatMap(([name, means]) => item(name, means)),
-    ),
-    section(
-      'FILES',
-      FILES.flatMap(([name, means]) => item(name, means)),
-    ),
+    section('ENVIRONMENT', ENVIRONMENT.flatMap(([name, means]) => item(name, means))),
+    section('FILES', FILES.flatMap(([name, means]) => item(name, means))),
     section('EXAMPLES', examplesOf(poll)),
     section('SEE ALSO', ['.BR popfetch.yaml (5),', '.BR crontab (5),', '.BR systemd.timer (5)']),
   ].join('')
@@ -170,27 +140,18 @@ function fileManual() {
     title('POPFETCH.YAML', 5),
     section('NAME', ['popfetch.yaml \\- configuration of popfetch']),
     section('DESCRIPTION', [
-      ...text(
-        'The configuration is YAML 1.2 or JSON. It is read from the file that --config names, else from the file that $POPFETCH_CONFIG names, else from the text in $POPFETCH_CONFIG_YAML, else from the first of these that exists:',
-      ),
+      ...text('The configuration is YAML 1.2 or JSON. It is read from the file that --config names, else from the file that $POPFETCH_CONFIG names, else from the text in $POPFETCH_CONFIG_YAML, else from the first of these that exists:'),
       '.PP',
       '.nf',
       ...['$XDG_CONFIG_HOME/popfetch/config.{yaml,yml,json}', '/etc/popfetch/config.{yaml,yml,json}'].map(roff),
       '.fi',
       '.PP',
-      ...text(
-        'popfetch config check finds all mistakes at once, with file, line and what was expected. popfetch config reference KEY explains one key on the terminal. A file with a password in it must be readable only by you.',
-      ),
+      ...text('popfetch config check finds all mistakes at once, with file, line and what was expected. popfetch config reference KEY explains one key on the terminal. A file with a password in it must be readable only by you.'),
       '.PP',
-      ...text(
-        'Below, NAME stands for a name that you choose, and [] for each item of a list. Keys of an account may also be under defaults, for all accounts. Keys that begin with x- are yours, for YAML anchors.',
-      ),
+      ...text('Below, NAME stands for a name that you choose, and [] for each item of a list. Keys of an account may also be under defaults, for all accounts. Keys that begin with x- are yours, for YAML anchors.'),
     ]),
     section('EXAMPLE', ['.nf', ...EXAMPLE.split('\n').map(roff), '.fi']),
-    section(
-      'VALUES',
-      VALUES.flatMap(([name, means]) => item(name, means)),
-    ),
+    section('VALUES', VALUES.flatMap(([name, means]) => item(name, means))),
     ...reference().map(({ title: heading, keys }) => section(heading.toUpperCase(), keys.flatMap(keyItem))),
     section('SEE ALSO', ['.BR popfetch (1)']),
   ].join('')

@@ -14,8 +14,7 @@ const ask = (program, ...args) => execFileSync(program, args, { cwd: root, encod
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 if (ask('git', 'status', '--porcelain') !== '') stop('the checkout has changes: commit them')
-if (!ask('git', 'tag', '--points-at', 'HEAD').split('\n').includes(`v${version}`))
-  stop(`HEAD is not tagged v${version}`)
+if (!ask('git', 'tag', '--points-at', 'HEAD').split('\n').includes(`v${version}`)) stop(`HEAD is not tagged v${version}`)
 mkdirSync(folder, { recursive: true })
 if (readdirSync(folder).length > 0) stop(`${folder} is not empty`)
 
@@ -26,12 +25,7 @@ run('npm', 'pack', '--ignore-scripts', '--pack-destination', folder)
 run(process.execPath, '.build/sbom.js', 'dist', join(folder, `popfetch-${version}.sbom.json`))
 const sums = readdirSync(folder)
   .toSorted()
-  .map(
-    (name) =>
-      `${createHash('sha256')
-        .update(readFileSync(join(folder, name)))
-        .digest('hex')}  ${name}\n`,
-  )
+  .map((name) => `${createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')}  ${name}\n`)
 writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''))
 process.stdout.write(sums.join(''))
 
