@@ -11,7 +11,7 @@ import { MOST_PLAIN_BYTES } from './batch.ts'
 /** For tests: `lane` or `usual` forces one of them. */
 const VARIABLE = 'POPFETCH_ROAD'
 
-/** Fewer in a row are not worth it. */
+/** Fewer are not worth it. */
 const LEAST = 32
 
 /** Where the lane leads. */
@@ -20,47 +20,37 @@ export interface LanePlace {
   readonly volleys: Volleys
 }
 
-/** Messages in a row that take the same road. */
+/** Messages that take the same road, in their order. */
 export interface Stretch {
   readonly fetches: readonly PlannedFetch[]
   /** Null: the usual road. */
   readonly lane: LanePlace | null
 }
 
-/** All of `jobs`, in their order. `mayBeKnown`: each is to be compared with messages that were deleted (P134). */
+/** All of `jobs`. What the lane takes comes first: between two stretches the line falls silent, so large messages among small ones would
+ *  cost more than they are worth. `mayBeKnown`: each is to be compared with messages that were deleted (P134). */
 export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): readonly Stretch[] {
   const { fetches } = jobs
   const usual = [{ fetches, lane: null }]
-  const least = leastOf(process.env[VARIABLE], fetches.length)
-  const first = fetches.find((fetch) => isPlain(fetch, visit))
-  if (first === undefined || fetches.length < least || mayBeKnown || !isPlainSession(visit)) return usual
+  if (mayBeKnown || !isPlainSession(visit)) return usual
+  const plain = fetches.filter((fetch) => isPlain(fetch, visit))
+  const [first] = plain
+  if (first === undefined || plain.length < leastOf(process.env[VARIABLE])) return usual
   const lane = placeOf(jobs, first)
   if (lane === null) return usual
-  const stretches: Stretch[] = []
-  let from = 0
-  for (let at = 0; at < fetches.length;) {
-    let end = at
-    while (isPlain(fetches[end], visit)) end++
-    if (end - at >= least) {
-      if (at > from) stretches.push({ fetches: fetches.slice(from, at), lane: null })
-      stretches.push({ fetches: fetches.slice(at, end), lane })
-      from = end
-    }
-    at = Math.max(end, at + 1)
-  }
-  if (from < fetches.length) stretches.push({ fetches: fetches.slice(from), lane: null })
-  return stretches
+  const others = fetches.filter((fetch) => !isPlain(fetch, visit))
+  const stretch = { fetches: plain, lane }
+  return others.length === 0 ? [stretch] : [stretch, { fetches: others, lane: null }]
 }
 
-/** How many in a row take the lane, of `count` messages. Between two stretches the line falls silent, so one among others does not. */
-function leastOf(road: string | undefined, count: number): number {
-  if (road === 'lane') return Math.min(count, 2)
+/** The lane is for so many. */
+function leastOf(road: string | undefined): number {
+  if (road === 'lane') return 1
   return road === 'usual' ? Infinity : LEAST
 }
 
-function isPlain(fetch: PlannedFetch | undefined, { account }: Visit): boolean {
-  const sizeBytes = fetch?.sizeBytes ?? null
-  if (fetch === undefined || fetch.known !== null || sizeBytes === null) return false
+function isPlain({ known, sizeBytes }: PlannedFetch, { account }: Visit): boolean {
+  if (known !== null || sizeBytes === null) return false
   return sizeBytes > 0 && sizeBytes <= Math.min(MOST_PLAIN_BYTES, account.maxSizeBytes ?? Infinity)
 }
 

@@ -148,6 +148,25 @@ describe('the lane', () => {
     expect(seen.settled).toBe(32)
   })
 
+  test('takes all small messages in one go: large ones among them come behind', async () => {
+    take(undefined)
+    scene.fill(90)
+    const isLarge = (uidl: string): boolean => Number(uidl.slice(4)) % 30 === 15
+    const { messages } = scene.server.mailbox('alice')
+    for (const [at, { uidl }] of messages.entries())
+      if (isLarge(uidl)) {
+        const [message] = messages.splice(at, 1)
+        scene.server.mailbox('alice').add(`${message!.bytes.toString()}${'x'.repeat(70_000)}`, { uidl })
+        messages.splice(at, 0, messages.pop()!)
+      }
+    const seen = watched()
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 90 })
+    expect(seen.settled).toBe(87)
+    const large = ['RETR 16', 'RETR 46', 'RETR 76']
+    expect(retrieved().slice(-3)).toEqual(large)
+    expect(scene.subjects()).toEqual(upTo(90))
+  })
+
   test.each([
     ['the server does not pipeline', () => (scene.server.capabilities!.afterLogin = ['TOP', 'UIDL'])],
     ['there are two destinations', () => twoDestinations()],

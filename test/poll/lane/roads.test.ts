@@ -6,6 +6,7 @@ import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fileSystems } from '../../../src/deliver/disk/filesystem.ts'
+import type { EntryKey } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { markless } from '../idle/markless.ts'
@@ -52,9 +53,18 @@ function filesAt(scene: Scene): readonly string[] {
     .toSorted()
 }
 
+interface Recorded {
+  readonly key: EntryKey
+  readonly [name: string]: unknown
+}
+
+function nameOf({ key }: Recorded): string {
+  return `${key.uidl} ${key.copy}`
+}
+
 async function recordsOf(scene: Scene): Promise<readonly object[]> {
   await using ledger = await openLedger(scene.path('state/state.db'))
-  const all: object[] = []
+  const all: Recorded[] = []
   for await (const slice of ledger.records.list(scene.name, 'all'))
     for (const { firstSeenMs: _, deliveredMs, deliveries, ...record } of slice)
       all.push({
@@ -64,7 +74,8 @@ async function recordsOf(scene: Scene): Promise<readonly object[]> {
           return { state, destination, recipient, receipt: receipt === null ? null : plain(receipt) }
         }),
       })
-  return all
+  // The lane's are begun first.
+  return all.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
 /** How much came of what a session did not give out depends on when it ended. */
