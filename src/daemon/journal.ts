@@ -1,5 +1,6 @@
 // What the daemon logs about polls (N034, noise). One line for a poll that did something. One when an account
-// begins to fail, fails in another way or works again. A reminder each day. All else is `debug`.
+// begins to fail, fails in another way or works again. A reminder each day. A ledger that cannot be used is one trouble, not one
+// of each account. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport, MessageProblem } from '../poll/report.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
@@ -21,6 +22,8 @@ export class Journal {
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #failing = new Map<string, Failing>()
+  /** The ledger cannot be used: since when, and what could not be polled; null: it can. */
+  #ledger: { readonly toldMs: number; polls: number; readonly accounts: Set<string> } | null = null
   /** When a message was told to be deferred. */
   readonly #deferred = new Map<string, number>()
 
@@ -44,6 +47,8 @@ export class Journal {
     if (thrown !== null) this.#log.error(stackOf(thrown), { account, error: 'ERR_BUG' })
     // Neither says anything about the account's health.
     if (outcome === 'busy' || error?.code === 'ERR_ABORTED') return
+    if (error?.ofLedger === true) return this.#ledgerFailed(account, error)
+    this.#ledgerWorks()
     if (error !== null) this.#failed(account, error, health?.failures ?? null)
     else if (outcome !== 'paused' && this.#failing.delete(account)) this.#log.info('works again', { account })
   }
@@ -63,6 +68,24 @@ export class Journal {
     this.#deferred.delete(name)
     this.#deferred.set(name, nowMs)
     return true
+  }
+
+  #ledgerFailed(account: string, error: NonNullable<AccountReport['error']>): void {
+    const nowMs = this.#nowMs()
+    const before = this.#ledger
+    const isTold = before !== null && nowMs >= before.toldMs && nowMs - before.toldMs < REMINDER_MS
+    const { polls = 0, accounts = new Set<string>() } = before ?? {}
+    this.#ledger = { toldMs: isTold ? before.toldMs : nowMs, polls: polls + 1, accounts: accounts.add(account) }
+    const facts = { account, error: error.code }
+    if (isTold) this.#log.debug(error.message, facts)
+    else this.#log.error(error.message, facts)
+  }
+
+  #ledgerWorks(): void {
+    if (this.#ledger === null) return
+    const { polls, accounts } = this.#ledger
+    this.#ledger = null
+    this.#log.info('the ledger can be used again', { failedPolls: polls, accounts: accounts.size })
   }
 
   #failed(account: string, error: NonNullable<AccountReport['error']>, failures: number | null): void {

@@ -14,6 +14,8 @@ export interface ReportedError {
   readonly retry: Retry
   /** Instead of the exit code that `code` has; for our own use, not told. */
   readonly exit?: number
+  /** The ledger cannot be used, by any account; for our own use, not told. */
+  readonly ofLedger?: true
 }
 
 /** A message that was deferred, or became refused or held, in this run. Its texts are safe to print. */
@@ -181,7 +183,7 @@ export interface PollOptions {
 }
 
 /** As people and programs are told of it (DESIGN 2). */
-export function toldError(error: ReportedError | null): Omit<ReportedError, 'exit'> | null {
+export function toldError(error: ReportedError | null): Omit<ReportedError, 'exit' | 'ofLedger'> | null {
   return error === null ? null : { code: error.code, message: error.message, retry: error.retry }
 }
 
@@ -192,6 +194,12 @@ export function reportOnce(error: PopfetchError): ReportedError {
 }
 
 export function reportError(error: PopfetchError): ReportedError {
-  const { code, message, retry } = error
-  return { code, message, retry, ...(error instanceof DeliveryError ? { exit: error.exit } : {}) }
+  const { code, message, retry, scope } = error
+  return {
+    code,
+    message,
+    retry,
+    ...(error instanceof DeliveryError ? { exit: error.exit } : {}),
+    ...(code === 'ERR_LEDGER' && scope === 'process' ? { ofLedger: true } : {}),
+  }
 }

@@ -1,7 +1,7 @@
 // What is written into the log about polls: changes, not repetitions.
 import { expect, test } from 'vitest'
 import { Journal } from '../../src/daemon/journal.ts'
-import type { Log } from '../../src/log.ts'
+import type { Log, LogFacts } from '../../src/log.ts'
 import { silentLog } from '../../src/log.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import { accountReport } from '../cli/reports.ts'
@@ -17,8 +17,8 @@ class Scene {
   constructor() {
     const line =
       (level: string) =>
-      (text: string): void =>
-        void this.lines.push(`${level}: ${text}`)
+      (text: string, facts: LogFacts = {}): void =>
+        void this.lines.push(`${level}: ${text}${'failedPolls' in facts ? ` ${JSON.stringify(facts)}` : ''}`)
     const log: Log = { ...silentLog, info: line('info'), warn: line('warn'), error: line('error') }
     this.#journal = new Journal(log, () => this.nowMs)
   }
@@ -43,6 +43,23 @@ test('a poll that did something has a line, one that did not has none', () => {
   expect(scene.take()).toEqual([])
   scene.ended({ delivered: 2 })
   expect(scene.take()).toEqual(['info: polled'])
+})
+
+test('a ledger that cannot be used is one trouble, not one of each account, and counted when it is over', () => {
+  const scene = new Scene()
+  const error = { code: 'ERR_LEDGER', message: 'the database is away', retry: 'soon', ofLedger: true } as const
+  for (let polls = 0; polls < 100; polls++)
+    scene.ended({ account: `a${polls % 50}`, outcome: 'failed', error, troubles: [] })
+  expect(scene.take()).toEqual(['error: the database is away'])
+  scene.nowMs += DAY
+  scene.ended({ account: 'a1', outcome: 'failed', error })
+  scene.ended({ account: 'a2', outcome: 'failed', error })
+  expect(scene.take()).toEqual(['error: the database is away'])
+  scene.ended({ account: 'a3', outcome: 'paused' })
+  scene.ended({ account: 'a1' })
+  expect(scene.take()).toEqual(['info: the ledger can be used again {"failedPolls":102,"accounts":50}'])
+  scene.ended({ account: 'a4', outcome: 'failed', error })
+  expect(scene.take()).toEqual(['error: the database is away'])
 })
 
 test('a hundred failing polls have one line, a day of them two, the recovery one (N034)', () => {

@@ -15,6 +15,7 @@ import { exitCodeOfError, exitCodeOfReport, exitCodeOfReports, EXIT_OK, mostSeri
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import { DEFERRED, saysNothing, toldAfter, troubleOf, troublesOf, worthTelling } from './quiet.ts'
 import { unknownAccount } from '../../command-errors.ts'
 import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
@@ -79,10 +80,11 @@ async function poll(
   const byDaemon = await pollByDaemon(invocation, run, eager, surroundings)
   // A person reads results as they come; what is read by machines, or mailed, keeps the order of the configuration.
   const early = new Set<string>()
+  const ledger = new LedgerTrouble()
   const tellEarly = (report: AccountReport): void => {
     if (surroundings.terminal === null || invocation.json) return
     early.add(report.account)
-    tell(report, told, invocation, surroundings)
+    tell(report, told, invocation, surroundings, ledger)
   }
   const reports =
     byDaemon ??
@@ -113,7 +115,8 @@ async function poll(
   const code =
     surroundings.interruption() ??
     mostSerious([exitCodeOfReports(reports), ...(trouble === null ? [] : [exitCodeOfError(trouble)])])
-  for (const report of reports) if (!early.has(report.account)) tell(report, told, invocation, surroundings)
+  for (const report of reports) if (!early.has(report.account)) tell(report, told, invocation, surroundings, ledger)
+  if (ledger.more > 0) output.problem(`and ${counted(ledger.more, 'other account')}: for the same reason`)
   const total = totalLine(reports)
   if (total !== null && surroundings.terminal !== null && !invocation.quiet && !invocation.json && !invocation.dryRun)
     output.say(total)
@@ -132,8 +135,10 @@ async function poll(
       ...(trouble === null ? {} : { error: toldError(reportError(trouble)) }),
     })
   }
+  const logged = new LedgerTrouble()
   for (const report of reports) {
-    logReport(run.log, report, told === null ? null : wordsToTell(report, told, surroundings.nowMs()))
+    const isRepeated = report.error !== null && logged.isRepeated(report, report.error.message)
+    logReport(run.log, report, isRepeated ? [] : told === null ? null : wordsToTell(report, told, surroundings.nowMs()))
   }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   // The daemon tells of its own polls.
@@ -177,6 +182,21 @@ async function tellEndings({ configuration, log }: OpenedRun, { output, env }: S
   }
 }
 
+/** A ledger that cannot be used is told once, not once for each account. */
+class LedgerTrouble {
+  readonly #told = new Set<string>()
+  /** Accounts for which it was not said. */
+  more = 0
+
+  isRepeated({ error }: AccountReport, line: string): boolean {
+    if (error?.ofLedger !== true || !line.endsWith(error.message)) return false
+    const isNew = !this.#told.has(error.message)
+    this.#told.add(error.message)
+    if (!isNew) this.more++
+    return !isNew
+  }
+}
+
 type ToldByAccount = ReadonlyMap<string, Told | null>
 
 async function toldBefore(ledger: Ledger): Promise<ToldByAccount> {
@@ -188,6 +208,7 @@ function tell(
   told: ToldByAccount | null,
   invocation: PollInvocation,
   { output, terminal, nowMs }: Surroundings,
+  ledger: LedgerTrouble,
 ): void {
   if (invocation.dryRun && !invocation.json) {
     output.prose(planLines(report).join('\n'))
@@ -195,7 +216,7 @@ function tell(
   }
   if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
   const words = told === null ? null : wordsToTell(report, told, nowMs())
-  for (const line of problemLines(report, words)) output.problem(line)
+  for (const line of problemLines(report, words)) if (!ledger.isRepeated(report, line)) output.problem(line)
 }
 
 /** The lasting troubles that were not told before, or not for a day. */
@@ -210,18 +231,20 @@ async function rememberTold(
   told: ToldByAccount,
   nowMs: number,
 ): Promise<void> {
-  for (const report of reports) {
-    const before = told.get(report.account) ?? null
-    const after = toldAfter(before, report, nowMs)
-    if (after === before) continue
-    if (after === null) run.log.info('works again', { account: report.account })
-    try {
+  // Together: a database that is away is waited for once.
+  const recorded = await Promise.allSettled(
+    reports.map(async (report) => {
+      const before = told.get(report.account) ?? null
+      const after = toldAfter(before, report, nowMs)
+      if (after === before) return
+      if (after === null) run.log.info('works again', { account: report.account })
       await run.ledger.told(report.account, after)
-    } catch (error) {
-      // At worst the failure is told twice.
-      run.log.warn('what was told could not be recorded', { account: report.account, error: String(error) })
-    }
-  }
+    }),
+  )
+  const failures = recorded.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  // At worst the failures are told twice.
+  if (failures.length > 0)
+    run.log.warn('what was told could not be recorded', { accounts: failures.length, error: String(failures[0]) })
 }
 
 /** What lasts is logged as it is told: when it begins, and once a day (N043). `words`: see worthTelling; null: all is told. */

@@ -83,6 +83,24 @@ describe('a poll at a terminal', () => {
     expect(world.asked[0]?.options.eager).toBe(true)
   })
 
+  test('says of a ledger that cannot be used once, of which accounts too, and leaves out nothing else', async () => {
+    const error = { code: 'ERR_LEDGER', message: 'cannot use the ledger: away', retry: 'soon', ofLedger: true } as const
+    world.reports = ['a', 'b', 'c', 'd'].map((account) => accountReport({ account, outcome: 'failed', error }))
+    world.reports = [...world.reports, accountReport({ account: 'e', outcome: 'failed', error: UNREACHABLE })]
+    for (const person of [true, false]) {
+      world.person = person
+      expect(await world.run('')).toBe(74)
+      expect(world.stderr.text.split('\n').filter((line) => line.startsWith('popfetch:'))).toEqual([
+        'popfetch: a: cannot use the ledger: away',
+        'popfetch: e: connecting to pop.example.net: no route: try later',
+        'popfetch: and 3 other accounts: for the same reason',
+      ])
+      world.stderr.text = ''
+    }
+    await world.run('--json')
+    expect(world.stdout.text).not.toContain('ofLedger')
+  })
+
   test('prints results as they come, and the total at the end', async () => {
     world.person = true
     world.reports = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
