@@ -12,6 +12,7 @@ import { canDo, contender, plainContender, type Contender, type Scene } from './
 import { daemonCase, measureDaemon } from './daemon.ts'
 import { onDisk, onExt4 } from './disk.ts'
 import { countExchanges } from './exchanges.ts'
+import { machinesCase, measureMachines } from './machines.ts'
 import { fill } from './mailboxes.ts'
 import { startMillion } from './million.ts'
 import { readOptions, type Options } from './options.ts'
@@ -108,6 +109,15 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
   if (only.includes(daemonCase.name)) {
     const others = await othersShare()
     yield { ...(await measureDaemon(join(memory.path, daemonCase.name))), others }
+  }
+  if (only.includes(machinesCase.name)) {
+    const others = await othersShare()
+    const measuredNow = await measureMachines(
+      join(memory.path, machinesCase.name),
+      join(repository, '.bench'),
+      options.runs,
+    )
+    yield { ...measuredNow, others }
   }
   for (const each of scaleCases.filter(({ name }) => only.includes(name))) {
     const others = await othersShare()

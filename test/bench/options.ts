@@ -4,13 +4,14 @@ import { dovecotPackages } from '../servers/dovecot.ts'
 import { postfixPackages } from '../servers/postfix.ts'
 import { accounts, mailCases, million, startUp, type Case } from './cases.ts'
 import { daemonCase } from './daemon.ts'
+import { machinesCase } from './machines.ts'
 import { clients } from './peers.ts'
 import { scaleCases } from './scale.ts'
 
 const HUGE_GIGABYTES = 2
 // Those take minutes, and no peer takes part.
 const byDefault = [...mailCases(HUGE_GIGABYTES), accounts, million, startUp].map(({ name }) => name)
-const slow = [daemonCase.name, ...scaleCases.map(({ name }) => name)]
+const slow = [daemonCase.name, machinesCase.name, ...scaleCases.map(({ name }) => name)]
 const all = [...byDefault, ...slow]
 const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
 const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')
@@ -27,7 +28,7 @@ Each run adds a file to test/bench/results; --history shows how a case moved. En
 more than the noise of its own runs, or popfetch fails at a case; --no-fail only looks. bench:micro measures parts of
 popfetch by themselves.
 
-apt-get install -y --no-install-recommends ${dovecotPackages} ${postfixPackages} time ${packages}
+apt-get install -y --no-install-recommends ${dovecotPackages} ${postfixPackages} postgresql time ${packages}
 POPFETCH names a start file to measure instead of building and measuring dist/popfetch.js.`
 
 export interface Options {

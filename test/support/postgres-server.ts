@@ -11,7 +11,10 @@ export const USER = 'popfetch'
 
 const VERSIONS = '/usr/lib/postgresql'
 
+/** Of the newest that is installed, unless POSTGRES_BIN names the folder of another one's programs. */
 function programs(): string {
+  const named = process.env['POSTGRES_BIN'] ?? ''
+  if (named !== '') return named
   const newest = existsSync(VERSIONS)
     ? readdirSync(VERSIONS)
         .toSorted((a, b) => Number(a) - Number(b))
