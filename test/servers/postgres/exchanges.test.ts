@@ -1,10 +1,12 @@
-// How often a poll waits for its database: each exchange is a round trip, and a database may be far away.
+// How often a poll waits for its database (each exchange is a round trip, and a database may be far away), and how much the database reads.
 import { expect, test } from 'vitest'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import { openLedger } from '../../../src/config/state/open-ledger.ts'
+import { openPostgres } from '../../../src/ledger/postgres/open.ts'
 import { silentLog } from '../../../src/log.ts'
 import { Poller } from '../../../src/poll/poller.ts'
 import { databaseOf, Scene } from '../../crash/scene.ts'
+import { leaseOf } from '../../ledger/scene.ts'
 import { PostgresServer, USER } from '../../support/postgres-server.ts'
 import { freePort } from '../program.ts'
 import { BreakingLine } from './line.ts'
@@ -48,4 +50,31 @@ test('a poll that finds nothing new needs three exchanges: the claim, how it wen
   await poll()
   // A sign of life, every five seconds, may come in between: the best of several counts.
   expect(Math.min(await poll(), await poll(), await poll())).toBeLessThanOrEqual(3)
+})
+
+test('many new messages of one account cost the database the same each, from the first minute on', async () => {
+  await using server = await PostgresServer.start()
+  const target = { destination: 'inbox', recipient: '' }
+  const outcome = { state: 'done', receipt: 'there' } as const
+  const messages = 3000
+  {
+    await using ledger = await openPostgres(server.server('many'))
+    await using lease = await leaseOf(ledger, 'a')
+    await ledger.admit(lease, { host: 'h', port: 1, user: 'u' })
+    for (let first = 0; first < messages; first += 100) {
+      const keys = Array.from({ length: 100 }, (_, at) => ({ uidl: `u${first + at}`, copy: 0 }))
+      const deliveries = [{ ...target, intent: 'i' }]
+      await ledger.begin(
+        lease,
+        keys.map((key) => ({ key, listedBytes: 1, deliveries })),
+      )
+      await Promise.all(keys.map((key) => ledger.settle(lease, { key, ...target, outcome, received: null })))
+    }
+  }
+  const others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'popfetch'"
+  while (server.sql(others) !== '0') await new Promise(setImmediate)
+  const read = server.sql(`SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'message'`)
+  expect(Number(read)).toBeGreaterThan(messages)
+  // Plans made for an empty table read all of the account for each message: nine million.
+  expect(Number(read)).toBeLessThan(300 * messages)
 })
