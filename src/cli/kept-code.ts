@@ -173,6 +173,7 @@ class Chunks {
       const { setFlagsFromString } = process.getBuiltinModule('node:v8')
       setFlagsFromString('--semi-space-growth-factor=2')
       setFlagsFromString('--no-expose-gc')
+      setFlagsFromString('--heap-growing-percent=0')
       if (tagOf() !== this.#tag) return
       const made = all.map(({ name, digest, script }): readonly [string, KeptChunk] => {
         const code = script.createCachedData()

@@ -16,6 +16,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { retryAll } from '../poll/account/amend.ts'
 import { Poller } from '../poll/poller.ts'
+import { boundYoung } from '../poll/run/garbage.ts'
 import type { Planned } from '../status/status.ts'
 import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
@@ -200,6 +201,7 @@ export class Daemon implements AsyncDisposable {
     const ended = (error: PopfetchError): void => this.#end.reject(error)
     const lease = this.#owned.use(await DaemonLease.take({ ledger, machine, socket: file, signal, ended }))
     this.#every(LOOK_MS, () => void lease.renew())
+    this.#every(LOOK_MS, boundYoung)
     await ledger.join({ machine, version })
     await this.#poller.sweep()
     this.#current = this.#owned.use(

@@ -18,10 +18,13 @@ import type { AccountReport, CheckReport, Observer, PollOptions } from './report
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
-import { boundYoung } from './run/garbage.ts'
+import { boundOld, boundYoung } from './run/garbage.ts'
 import { Tally } from './tally.ts'
 import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
+
+/** So many accounts are most of what lives in memory. */
+const MANY_ACCOUNTS = 100
 
 /** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
 const LAST_DELIVERIES_MS = 8000
@@ -137,6 +140,7 @@ export class Poller implements AsyncDisposable {
   /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     boundYoung()
+    if (configuration.accounts.length >= MANY_ACCOUNTS) boundOld()
     this.#context = context
     this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })
     this.#paces = new Paces({ ledger: context.ledger, clock: readClock })

@@ -6,9 +6,10 @@ import { resolvePath, usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { stateWord } from '../../../config/state/place.ts'
 import type { Starter } from '../../../daemon/detach.ts'
-import type { Daemon } from '../../../daemon/daemon.ts'
+import type { Daemon, DaemonContext } from '../../../daemon/daemon.ts'
 import type { Channel, Order, Word } from '../../../daemon/workers/protocol.ts'
 import { reportError } from '../../../poll/report.ts'
+import { boundingYoung } from '../../../poll/run/garbage.ts'
 import { asPopfetchError, PopfetchError } from '../../../errors.ts'
 import { usageError } from '../../command-errors.ts'
 import { STANDARD_ERROR } from '../../common-options.ts'
@@ -115,7 +116,9 @@ async function work(
   const { startWorker } = await import('../../../daemon/detach.ts')
   // Where answers are not kept in a file, this process remembers them.
   const memory: Memory = { kept: null, read: null }
-  const configuration = await readConfiguration(invocation, surroundings, { purpose: 'poll', memory })
+  const configuration = await boundingYoung(() =>
+    readConfiguration(invocation, surroundings, { purpose: 'poll', memory }),
+  )
   selected(configuration, invocation.accounts)
   await using opened = new AsyncDisposableStack()
   const { openLedger } = await rooms.ledger()
@@ -126,33 +129,23 @@ async function work(
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
   const signals = listen(logs, surroundings)
-  const daemon = opened.use(
-    await Daemon.start({
-      configuration,
-      only: invocation.accounts,
-      load: (yes, again = false) =>
-        readConfiguration({ ...invocation, config: configuration.file }, surroundings, {
-          purpose: 'poll',
-          memory,
-          yes,
-          again,
-        }),
-      prepare: (next) => logs.reopen(next),
-      ledger,
-      log: logs.log,
-      env,
-      signal,
-      version,
-      workers: {
-        others: invocation.workers - 1,
-        start: () =>
-          startWorker(
-            [...host.command, ...argumentsOf({ ...invocation, workers: 1 }, configuration.file, surroundings)],
-            env,
-          ),
-      },
-    }),
-  )
+  const args = argumentsOf({ ...invocation, workers: 1 }, configuration.file, surroundings)
+  const context: DaemonContext = {
+    configuration,
+    only: invocation.accounts,
+    load: (yes, again = false) => {
+      const file = { ...invocation, config: configuration.file }
+      return boundingYoung(() => readConfiguration(file, surroundings, { purpose: 'poll', memory, yes, again }))
+    },
+    prepare: (next) => logs.reopen(next),
+    ledger,
+    log: logs.log,
+    env,
+    signal,
+    version,
+    workers: { others: invocation.workers - 1, start: () => startWorker([...host.command, ...args], env) },
+  }
+  const daemon = opened.use(await boundingYoung(() => Daemon.start(context)))
   host.contain((thrown) => daemon.contain(thrown))
   signals.handTo(daemon)
   starter?.up()
@@ -178,7 +171,7 @@ async function workFor(
   for (const ignored of ['SIGHUP', 'SIGUSR1'] as const) host.on(ignored, () => {})
   try {
     const { Worker } = await import('../../../daemon/workers/worker.ts')
-    const configuration = await readAsWorker(invocation, surroundings)
+    const configuration = await boundingYoung(() => readAsWorker(invocation, surroundings))
     await using opened = new AsyncDisposableStack()
     const { openLedger } = await rooms.ledger()
     const ledger = opened.use(
