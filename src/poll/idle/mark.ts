@@ -1,6 +1,6 @@
 // The mark of a listing (ListingMark), as one poll takes it and leaves the next. It is made of everything by which a poll decides what it
 // does with a mailbox whose messages are all settled or held. Where anything of it is another than when it was left, it means nothing.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import about from '../../../package.json' with { type: 'json' }
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
@@ -76,5 +76,5 @@ function digestOf(print: string, { account, destinations, lastPollMs }: Surround
   const goes = possibleNames(account).map((name) => [name, showsWhatItHas(name, destinations)])
   // Secrets print as a mask.
   const text = JSON.stringify([about.version, lastPollMs, account, goes, print])
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }

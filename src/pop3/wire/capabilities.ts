@@ -29,7 +29,7 @@ export const CAPABILITIES_LIMIT = 16_384
 export function parseCapabilities(answer: Buffer): Capabilities {
   const names = new Set<string>()
   const sasl = new Set<string>()
-  const lines: string[] = []
+  const lines: Buffer[] = []
   let loginDelaySeconds: number | null = null
   let expireDays: number | null = null
   for (const line of answer.toString('latin1').split(/\r?\n/).slice(0, 100)) {
@@ -38,7 +38,7 @@ export function parseCapabilities(answer: Buffer): Capabilities {
       .split(/[ \t]+/)
       .filter((token) => token !== '')
     if (name === undefined) continue
-    lines.push(displayBytes(Buffer.from(line, 'latin1')))
+    lines.push(Buffer.from(line, 'latin1'))
     names.add(name)
     if (name === 'SASL') for (const mechanism of args) sasl.add(mechanism)
     // An old dialect: `AUTH=PLAIN` (P034).
@@ -46,7 +46,16 @@ export function parseCapabilities(answer: Buffer): Capabilities {
     if (name === 'LOGIN-DELAY') loginDelaySeconds = smallNumber(args[0])
     if (name === 'EXPIRE') expireDays = smallNumber(args[0])
   }
-  return { names, sasl, loginDelaySeconds, expireDays, lines }
+  return {
+    names,
+    sasl,
+    loginDelaySeconds,
+    expireDays,
+    // Only a person asks for them, and to look for secrets takes its time.
+    get lines() {
+      return lines.map((line) => displayBytes(line))
+    },
+  }
 }
 
 function smallNumber(token: string | undefined): number | null {

@@ -66,13 +66,15 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
   const [first] = args
   if (args.length === 1 && typeof first === 'number') return numbered(verb, first, shape)
   const parts = args.map((argument) => argumentBytes(verb, argument))
-  const shown = args.map((argument, index) => (index < shape.open ? display(String(argument)) : '****'))
   return {
     verb,
     number: typeof first === 'number' ? first : null,
     bytes: Buffer.concat([Buffer.from(verb), ...parts.flatMap((part) => [SPACE, part]), CRLF]),
     multiline: shape.multiline === 'always' || (shape.multiline === 'without argument' && args.length === 0),
-    shown: [verb, ...shown].join(' '),
+    // Without a trace nobody asks, and to look for secrets takes its time.
+    get shown() {
+      return [verb, ...args.map((argument, at) => (at < shape.open ? display(String(argument)) : '****'))].join(' ')
+    },
   }
 }
 

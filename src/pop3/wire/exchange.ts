@@ -360,9 +360,9 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   close(): void {
     this.#clock.stop()
     this.#connection.destroy()
-    if (this.#botched === null) {
-      this.botch(new PopfetchError('ERR_ABORTED', 'the session was closed', { scope: 'account', retry: 'soon' }))
-    }
+    if (this.#botched !== null) return
+    const isIdle = this.#outstanding.length === 0 && this.#next >= this.#waiting.length
+    this.botch(isIdle ? (closedIdle ??= closed()) : closed())
   }
 
   /** Stops reading, so that the server has to wait. Each call needs its own resume(). */
@@ -383,6 +383,13 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     const head = this.#outstanding[0]
     if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes), this.#suspect)
   }
+}
+
+/** One for all sessions that end as they should: a poll each makes thousands, and nobody looks at them. */
+let closedIdle: PopfetchError | null = null
+
+function closed(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'the session was closed', { scope: 'account', retry: 'soon' })
 }
 
 function nameOf(exchange: Exchange): string {
