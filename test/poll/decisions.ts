@@ -5,6 +5,7 @@ import type { Mutation } from '../crash/safeguards.ts'
 
 const NEW_IDS = { file: 'src/poll/compare/few-new-ids.ts', test: 'test/poll/compare/where-to-look.test.ts' } as const
 const ENDED = { file: 'src/poll/transfer/ended-looks.ts', test: 'test/poll/transfer/ended-looks.test.ts' } as const
+const MARK = { file: 'src/poll/idle/mark.ts', test: 'test/poll/idle/mark.test.ts' } as const
 const SHARED = 'test/poll/rests/shared-rests.test.ts'
 
 export const DECISIONS: readonly Mutation[] = [
@@ -139,5 +140,41 @@ export const DECISIONS: readonly Mutation[] = [
     to: 'candidate.known === null',
     test: 'test/poll/compare/lost-ledger.test.ts',
     title: 'without deliveries',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though somebody polled since',
+    from: 'about.version, lastPollMs, account, goes, print',
+    to: 'about.version, account, goes, print',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though its configuration is another',
+    from: 'lastPollMs, account, goes, print',
+    to: 'lastPollMs, goes, print',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though its destination is another',
+    from: 'account, goes, print',
+    to: 'account, print',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though something is due',
+    from: 'nowMs < lastPollMs || nowMs >= before.dueMs',
+    to: 'nowMs < lastPollMs',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was for ever',
+    from: 'nowMs + LONGEST_MS, ',
+    to: '',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though something was to be deleted',
+    from: 'error !== null || undeleted > 0',
+    to: 'error !== null',
   },
 ]
