@@ -51,16 +51,20 @@ function masked(messageId: string | null): string | null {
 
 function shown(value: string | null): string | null {
   if (value === null || value === '') return null
-  const raw = value.slice(0, RAW_LIMIT)
+  const raw = value.length > RAW_LIMIT ? value.slice(0, RAW_LIMIT) : value
   // Before the cut, which could leave a piece of a secret.
   const text = redact(decoded(asText(raw)), raw.length < value.length ? 'end' : 'none')
+  if (text.length <= LIMIT) return text
   return Array.from(text.slice(0, LIMIT * 2))
     .slice(0, LIMIT)
     .join('')
 }
 
+const ASCII = /^[\0-\x7f]*$/
+
 /** Bytes as latin1 text: UTF-8 where they are (RFC 6532), else as they stand. */
 function asText(value: string): string {
+  if (ASCII.test(value)) return value
   const text = Buffer.from(value, 'latin1').toString('utf8')
   // A character that our own cut left incomplete does not make the rest wrong.
   return text.slice(0, -1).includes('\uFFFD') ? value : text
@@ -75,12 +79,25 @@ function decoded(value: string): string {
   return value.replace(BETWEEN, '$1').replace(WORD, (word, charset: string, encoding: string, text: string) => {
     const bytes = encoding.toLowerCase() === 'b' ? Buffer.from(text, 'base64') : quoted(text)
     try {
-      return new TextDecoder(charset).decode(bytes)
+      return decoderOf(charset).decode(bytes)
     } catch {
       // A charset that nobody knows.
       return word
     }
   })
+}
+
+/** Making one costs more than what it decodes. */
+const decoders = new Map<string, InstanceType<typeof TextDecoder>>()
+const MOST_DECODERS = 16
+
+/** Throws RangeError where nobody knows the charset. */
+function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
+  const before = decoders.get(charset)
+  if (before !== undefined) return before
+  const decoder = new TextDecoder(charset)
+  if (decoders.size < MOST_DECODERS) decoders.set(charset, decoder)
+  return decoder
 }
 
 function quoted(text: string): Buffer {

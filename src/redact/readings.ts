@@ -59,6 +59,18 @@ const ESCAPED = /[%+=\\&\n]/
 /** Whether a secret has a piece with this key: the low bytes of four of its units, in small letters. */
 export type HasPiece = (key: number) => boolean
 
+/** False: no reading of `text` has a piece of a secret. The same as all of them would tell, in one pass and without making any: nearly
+ *  every text is of that kind. True: one may have. */
+export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
+  if (ESCAPED.test(text) || (!PRINTABLE.test(text) && INVISIBLE.test(text))) return true
+  let key = 0
+  for (let index = 0; index < text.length; index++) {
+    key = (key << 8) | (small(text.charCodeAt(index)) & 255)
+    if (index > 2 && hasPiece(key)) return true
+  }
+  return nextRun(text, BASE64, hasPiece, 0) !== null || nextRun(text, HEX, hasPiece, 0) !== null
+}
+
 /** All readings of `text` in which a secret may be, the plainest first. Linear in its length. */
 export function* readings(text: string, hasPiece: HasPiece): Generator<Reading> {
   const literal = visible(text)
@@ -154,18 +166,36 @@ function valuesOf(digits: string, others: Readonly<Record<string, number>>): Uin
   return values
 }
 
-/** One pass over all that may be digits, without decoding ordinary words. A piece shows at some number of bits after the
- *  beginning of its run: that number says where the digits of its own text begin. */
+/** The runs that have a piece, decoded. A run has the digits of its own text from one of its first units on. */
 function* runsIn(reading: Reading, digits: Digits, hasPiece: HasPiece): Generator<Reading> {
   const { text } = reading
   const { values, bits, phases } = digits
-  let begin = 0
-  let done = 0
+  for (let run = nextRun(text, digits, hasPiece, 0); run !== null;) {
+    const { begin, last } = run
+    const done = runEnd(text, last, values)
+    const padding = bits === 6 ? (/^={1,2}/.exec(text.slice(done, done + 2))?.[0].length ?? 0) : 0
+    for (let skipped = 0; skipped < phases; skipped++) {
+      const bytes = Buffer.from(text.slice(begin + skipped, done), digits.encoding)
+      yield decodedRun(reading, begin, done + padding, bytes)
+    }
+    run = nextRun(text, digits, hasPiece, done)
+  }
+}
+
+/** The first run from `from` on that has a piece, and the unit that showed it; null: there is none. One pass over all that may be digits,
+ *  without decoding ordinary words: a piece shows at some number of bits after the beginning of its run. */
+function nextRun(
+  text: string,
+  { values, bits }: Digits,
+  hasPiece: HasPiece,
+  from: number,
+): { readonly begin: number; readonly last: number } | null {
+  let begin = from
   // The last 48 bits, in two halves: four bytes at any of the offsets within a digit.
   let high = 0
   let low = 0
-  for (let index = 0; index <= text.length; index++) {
-    const code = index < text.length ? text.charCodeAt(index) : 0
+  for (let index = from; index < text.length; index++) {
+    const code = text.charCodeAt(index)
     const value = code < 128 ? (values[code] ?? 255) : 255
     if (value === 255) {
       begin = index + 1
@@ -174,25 +204,15 @@ function* runsIn(reading: Reading, digits: Digits, hasPiece: HasPiece): Generato
     high = ((high << bits) | (low >>> (24 - bits))) & 0xffffff
     low = ((low << bits) | value) & 0xffffff
     const length = (index - begin + 1) * bits
-    if (begin < done || length < 32) continue
+    if (length < 32) continue
     // A byte ends with this digit, or two or four bits before its end.
     for (let behind = 0; behind < bits && behind < 8; behind += 2) {
       if (length - behind < 32 || (bits === 4 && behind !== 0)) continue
       const key = foldedKey((high << (24 - behind)) | (low >>> behind) | 0)
-      if (!hasPiece(key)) continue
-      done = runEnd(text, index, values)
-      const padding = bits === 6 ? (/^={1,2}/.exec(text.slice(done, done + 2))?.[0].length ?? 0) : 0
-      for (let skipped = 0; skipped < phases; skipped++) {
-        yield decodedRun(
-          reading,
-          begin,
-          done + padding,
-          Buffer.from(text.slice(begin + skipped, done), digits.encoding),
-        )
-      }
-      break
+      if (hasPiece(key)) return { begin, last: index }
     }
   }
+  return null
 }
 
 function runEnd(text: string, from: number, values: Uint8Array): number {
