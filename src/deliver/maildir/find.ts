@@ -7,7 +7,7 @@ import { receiptOf, type Standing } from '../destination.ts'
 import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 import type { Folders } from './folders.ts'
 import { messageKey } from '../message-key.ts'
-import { type OwnName, ownName } from './name.ts'
+import { keyIn, type OwnName, ownName } from './name.ts'
 
 /** A file that popfetch put there. */
 export interface OwnFile extends OwnName {
@@ -162,20 +162,26 @@ export async function census(
   const found = new Map<string, Standing | null>()
   const look = async (): Promise<number> => {
     let more = 0
-    for await (const file of ownFiles(fileSystem, [folders.new, folders.cur])) {
+    const take = (folder: string, name: string): void => {
+      // Most files are of other messages, and those of many accounts are looked through by each.
+      if (found.size > 0 && !found.has(keyIn(name))) return
+      const own = ownName(name)
+      if (own === null) return
       if (found.size === 0) {
         // Not before: most Maildirs have no file of ours, and a key is a hash.
         keys = origins.map(messageKey)
         for (const key of keys) found.set(key, null)
       }
-      const { key, intent, fileBytes, atMs } = file
+      const { key, intent, fileBytes, atMs } = own
       const before = found.get(key)
-      if (before === undefined) continue
+      if (before === undefined) return
       if (before === null) more++
       // Of several files the newest tells most.
       if (before === null || (before.atMs ?? 0) <= atMs)
-        found.set(key, { intent, fileBytes, atMs, ...receiptOf(pathOf(file)) })
+        found.set(key, { intent, fileBytes, atMs, ...receiptOf(pathOf({ ...own, folder, name })) })
     }
+    for (const folder of [folders.new, folders.cur])
+      for await (const names of fileSystem.names(folder)) for (const name of names) take(folder, name)
     return more
   }
   for (let more = 1, missing = origins.length; more > 0 && missing > 0; missing -= more) more = await look()

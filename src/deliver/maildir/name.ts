@@ -39,6 +39,12 @@ export function intentOf(name: string): string | null {
   return OWN.exec(name)?.[3] ?? null
 }
 
+/** What would be the key in the name of a file of ours. Much quicker than `ownName`, which alone tells whether it is one. */
+export function keyIn(name: string): string {
+  const at = name.indexOf('.K') + 2
+  return name.slice(at, at + 24)
+}
+
 export interface OwnName {
   /** `messageKey` of the message. */
   readonly key: string

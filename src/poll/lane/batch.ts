@@ -11,7 +11,15 @@ export const MOST_PLAIN_BYTES = 64 << 10
 export const MOST_IN_BATCH = 64
 /** A batch is full with so many bytes. Behind them there is room for the last message and two pieces from the socket. */
 export const FULL_BYTES = 512 << 10
-export const MEMORY_BYTES = 768 << 10
+const MEMORY_BYTES = 768 << 10
+/** Of an answer, beside the message: its status line and its end. Where a server says more, its messages take the usual road. */
+const AROUND_BYTES = 64
+
+/** What a batch of messages of these sizes takes: less where all of them are less. */
+export function memoryFor(sizesBytes: readonly number[]): number {
+  const bytes = sizesBytes.reduce((sum, size) => sum + size + AROUND_BYTES, 0)
+  return Math.min(bytes, MEMORY_BYTES)
+}
 
 /** Kept for the next lane, so that a daemon does not make new memory for every poll. */
 const spare: Buffer[] = []
@@ -26,8 +34,9 @@ export class Batch {
   readonly ends: number[] = []
   readonly received: ReceivedFacts[] = []
 
-  constructor(volleys: Volleys) {
-    this.memory = spare.pop() ?? Buffer.allocUnsafeSlow(MEMORY_BYTES)
+  /** `memoryBytes`: as `memoryFor` says. */
+  constructor(volleys: Volleys, memoryBytes: number) {
+    this.memory = (memoryBytes < MEMORY_BYTES ? undefined : spare.pop()) ?? Buffer.allocUnsafeSlow(memoryBytes)
     this.volley = volleys.volley()
   }
 
@@ -63,6 +72,6 @@ export class Batch {
 
   /** Nobody reads its memory any more. */
   leave(): void {
-    if (spare.length < MOST_SPARE) spare.push(this.memory)
+    if (this.memory.length === MEMORY_BYTES && spare.length < MOST_SPARE) spare.push(this.memory)
   }
 }

@@ -27,7 +27,7 @@ import type { Job } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
 import { UNDER_WAY } from '../run/window.ts'
 import type { Visit } from '../visit.ts'
-import { Batch, FULL_BYTES, MEMORY_BYTES, MOST_IN_BATCH } from './batch.ts'
+import { Batch, FULL_BYTES, memoryFor, MOST_IN_BATCH } from './batch.ts'
 import type { LanePlace } from './road.ts'
 
 /** The usual road, which takes what is not plain, and keeps the books. */
@@ -65,8 +65,9 @@ export async function takeLane(
   road: UsualRoad,
 ): Promise<LaneEnd> {
   const { budget } = visit.run
-  if (!budget.lend(2 * MEMORY_BYTES)) return { begun: [], rest: fetches }
-  const lane = new Lane(fetches, place, visit, road)
+  const memoryBytes = memoryFor(fetches.map(({ sizeBytes }) => sizeBytes ?? 0))
+  if (!budget.lend(2 * memoryBytes)) return { begun: [], rest: fetches }
+  const lane = new Lane(fetches, place, visit, road, memoryBytes)
   try {
     return await lane.run()
   } catch (error) {
@@ -75,7 +76,7 @@ export async function takeLane(
     visit.session.endBurst()
     return { begun: [], rest: [] }
   } finally {
-    budget.give(2 * MEMORY_BYTES)
+    budget.give(2 * memoryBytes)
   }
 }
 
@@ -107,13 +108,13 @@ class Lane implements BurstOwner {
   #isOver = false
   #wake: (() => void) | null = null
 
-  constructor(fetches: readonly PlannedFetch[], place: LanePlace, visit: Visit, road: UsualRoad) {
+  constructor(fetches: readonly PlannedFetch[], place: LanePlace, visit: Visit, road: UsualRoad, memoryBytes: number) {
     this.#fetches = fetches
     this.#place = place
     this.#visit = visit
     this.#road = road
-    this.#filling = new Batch(place.volleys)
-    this.#spare = new Batch(place.volleys)
+    this.#filling = new Batch(place.volleys, memoryBytes)
+    this.#spare = new Batch(place.volleys, memoryBytes)
   }
 
   async run(): Promise<LaneEnd> {

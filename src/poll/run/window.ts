@@ -18,9 +18,9 @@ export class MemoryBudget {
     this.#freeBytes = totalBytes
   }
 
-  /** Sets `bytes` aside at once, to be given back, as long as three quarters of all stay free for others. False: they would not. */
+  /** Sets `bytes` aside at once, to be given back, as long as half of all stays free for others. False: they would not. */
   lend(bytes: number): boolean {
-    if (this.#growing.size > 0 || this.#freeBytes - bytes < this.#totalBytes * 0.75) return false
+    if (this.#growing.size > 0 || this.#freeBytes - bytes < this.#totalBytes / 2) return false
     this.#freeBytes -= bytes
     return true
   }
