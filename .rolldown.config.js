@@ -6,7 +6,7 @@ import { defineConfig } from 'rolldown'
 import { licences } from './.build/licences.js'
 
 // Each chunk costs half a millisecond, so what belongs to one road is in one. `start`: what --version needs, and what
-// the others share; `words`: reading any command line, and help, beside yargs; `poll`: what a poll without mail needs.
+// the others share; `words`: reading any command line, and help, beside yargs; `poll`: what a poll needs.
 const roads = {
   // Loaded before anything is kept compiled, so in no chunk that ought to be.
   cache: ['src/cli/compile-cache.ts', 'src/cli/kept-code.ts', 'src/cli/script-form.ts'],
@@ -21,7 +21,14 @@ const roads = {
     'src/cli/arguments/with-yargs.ts',
     ...globSync('src/cli/commands/*/options.ts', { cwd: import.meta.dirname }),
   ],
-  poll: ['src/cli/commands/poll/action.ts', 'src/config/state/open-ledger.ts', 'src/ledger/sqlite/open.ts', 'src/poll/poller.ts'],
+  poll: [
+    'src/cli/commands/poll/action.ts',
+    'src/config/state/open-ledger.ts',
+    'src/ledger/sqlite/open.ts',
+    'src/poll/poller.ts',
+    // Where nearly all mail goes: its code is kept with that of the poll.
+    'src/deliver/maildir/maildir.ts',
+  ],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }
