@@ -1,6 +1,6 @@
 // The names of files in a Maildir.
 import { describe, expect, test } from 'vitest'
-import { fileName, hostPart, intentOf, sizedName } from '../../../src/deliver/maildir/name.ts'
+import { fileName, hostPart, intentOf, keyIn, ownName, sizedName } from '../../../src/deliver/maildir/name.ts'
 import { messageKey } from '../../../src/deliver/message-key.ts'
 import { attempt, origin } from './scene.ts'
 
@@ -20,6 +20,15 @@ describe('names', () => {
     const host = hostPart('/'.repeat(300))
     expect(host).toMatch(/^(\\057)+$/)
     expect(sizedName(fileName(attempt(), host, 9e15), Number.MAX_SAFE_INTEGER).length).toBeLessThanOrEqual(200)
+  })
+
+  test('show the key of a message at a glance, also in cur/ and for a host that looks like one', () => {
+    const one = attempt()
+    for (const host of ['laptop', 'a.K0123456789abcdef01234567.example']) {
+      const name = `${sizedName(fileName(one, host, 1_700_000_000_000), 400)}:2,S`
+      expect(keyIn(name)).toBe(messageKey(one.origin))
+      expect(ownName(name)?.key).toBe(keyIn(name))
+    }
   })
 
   test('tell messages apart by account, user, UIDL and copy, and nothing else', () => {

@@ -129,6 +129,16 @@ describe('the lane', () => {
     expect(seen.settled).toBe(20)
   })
 
+  test('a server whose status lines are longer than the memory of a small batch has room for: all comes, once', async () => {
+    take('lane')
+    const message = 'Subject: short\r\n\r\ntext\r\n'
+    for (let at = 0; at < 40; at++) scene.server.mailbox('alice').add(Buffer.from(message), { uidl: `uid-${at}` })
+    scene.server.faults.onCommand = (verb) => (verb === 'RETR' ? `+OK ${'well '.repeat(90)}\r\n${message}.` : 'serve')
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 40 })
+    expect(files()).toHaveLength(40)
+    expect(retrieved()).toHaveLength(40)
+  })
+
   test('deletes afterwards what is delivered', async () => {
     take('lane')
     scene.account = ['delete: after-delivery']

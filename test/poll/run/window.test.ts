@@ -25,6 +25,16 @@ describe('the memory budget', () => {
   })
 })
 
+describe('what is lent', () => {
+  test('leaves half of all to others, and is free again when it is given back', async () => {
+    const budget = new MemoryBudget(100)
+    expect([budget.lend(30), budget.lend(20), budget.lend(1)]).toEqual([true, true, false])
+    budget.give(20)
+    expect([budget.lend(21), budget.lend(20)]).toEqual([false, true])
+    expect(await isTaken(budget, 50)).toBe(true)
+  })
+})
+
 describe('a message that is larger than announced', () => {
   test('takes what comes beyond from the budget, and waits where there is no more', async () => {
     const budget = new MemoryBudget(1000)
