@@ -3,6 +3,7 @@
 import { localStamp } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
+import { machinesWaitedFor } from '../poll/account/unbegun.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
 
 /** Since when the account fails, and when that was told: milliseconds, in AccountRecord.facts. */
@@ -80,14 +81,13 @@ export class Alarm {
     await this.#context.ledger.records.note(record.name, { [TROUBLE]: null, [TOLD]: null })
   }
 
-  #tell(
-    event: 'problem' | 'recovery',
-    { name: account, lastSuccessMs }: AccountRecord,
-    waitsSinceMs: number | null = null,
-  ): void {
+  #tell(event: 'problem' | 'recovery', record: AccountRecord, waitsSinceMs: number | null = null): void {
+    const { name: account, lastSuccessMs } = record
     const { log } = this.#context
     const since = waitsSinceMs === null ? '' : localStamp(waitsSinceMs)
-    if (waitsSinceMs !== null) log.error('mail has been waiting for a long time', { account, since })
+    const machine = machinesWaitedFor(record).join(', ')
+    if (waitsSinceMs !== null)
+      log.error('mail has been waiting for a long time', { account, since, ...(machine === '' ? {} : { machine }) })
     else if (event === 'problem')
       log.error('no success for a long time', { account, lastSuccess: isoOf(lastSuccessMs) })
     else log.info('success again', { account })

@@ -22,6 +22,7 @@ import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
+import { CutOff } from './schedule/cut-off.ts'
 import { Endings } from './endings.ts'
 import { Uncaught } from './uncaught.ts'
 import { briefStatus, type Watched } from './http/watched.ts'
@@ -226,12 +227,12 @@ export class Daemon implements AsyncDisposable {
     this.#every(LOOK_MS, () => void this.#rounds.look())
     this.#every(LOOK_MS, () => void this.#endings.look(current.configuration))
     this.#every(LOOK_MS, () => void copyLedger(current.configuration, { ledger, log }))
-    const { clock = systemClock } = this.#context
+    const { clock = systemClock, workers } = this.#context
     const tidy = { ledger, log, signal: this.#stop.signal }
     this.#every(LOOK_MS, () => void tidyLedger(current.configuration, { ...tidy, nowMs: clock.nowMs() }))
+    this.#every(LOOK_MS, CutOff.begin(ledger, this.#scheduler, clock))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
-    const { workers } = this.#context
     if (workers !== undefined && workers.others > 0)
       this.#workers = new Workers({
         count: workers.others,

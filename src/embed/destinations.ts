@@ -33,12 +33,16 @@ export interface MaildirInput extends CommonInput {
   /** Permissions of message files. Default: '0600'. */
   readonly mode?: string
   readonly date?: 'received' | 'now'
+  /** All machines that share a ledger see the same files there. Default: false. */
+  readonly shared?: boolean
 }
 
 /** An mbox: one file that holds all messages (mboxrd). Each message is there once, whatever happens. */
 export interface MboxInput extends CommonInput {
   readonly type: 'mbox'
   readonly path: string
+  /** As of a Maildir. */
+  readonly shared?: boolean
 }
 
 interface ServerInput extends CommonInput {

@@ -57,6 +57,7 @@ export class Tally {
   readonly #rates = new Map<string, string>()
   /** Destinations that mail waits for and that a person paused. */
   readonly #paused = new Map<string, string>()
+  readonly #machines = new Set<string>()
   plan: readonly PlannedMessage[] = []
   totalMessages = 0
   totalBytes = 0
@@ -219,6 +220,16 @@ export class Tally {
   waitsForPaused(destination: string, text: string): void {
     if (!this.#paused.has(destination)) this.note(text)
     this.#paused.set(destination, text)
+  }
+
+  /** A message waits for another machine, which alone can see whether it arrived. */
+  waitsForMachine(machine: string): void {
+    this.#machines.add(machine)
+  }
+
+  /** Machines that messages wait for. */
+  get machines(): readonly string[] {
+    return [...this.#machines].toSorted((a, b) => (a < b ? -1 : 1))
   }
 
   /** Destinations that a person paused, and that lack mail. */

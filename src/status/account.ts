@@ -6,9 +6,9 @@ import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../ledger/records.ts'
 import { isPaused } from '../poll/account/backoff.ts'
-import { recipientOf } from '../poll/account/forecast.ts'
+import { cutOffOn, recipientOf } from '../poll/account/forecast.ts'
 import { isStale } from '../poll/rests/rests.ts'
-import { pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
+import { machinesWaitedFor, pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
 import { nextOfError, nextOfMessages, nextOfRest } from './next.ts'
 import { printedUidl } from './words/uidl.ts'
@@ -84,6 +84,8 @@ export interface AccountStatus {
   readonly sinceMs: number | null
   /** Since when the first of the messages waits; null: none does. */
   readonly waitingSinceMs: number | null
+  /** Machines that mail waits for: what was cut off there, only they can find. */
+  readonly machines: readonly string[]
   /** For which rate mail waits; null: for none. */
   readonly rate: string | null
   readonly because: Because | null
@@ -126,6 +128,7 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     outcome: pause === null ? outcomeOf(record, unsettled, pausedUntilMs, culprit, nowMs) : 'paused',
     sinceMs: pause?.sinceMs ?? (Number(record?.facts['failingSince'] ?? 0) || null),
     waitingSinceMs: record === null ? null : waitingSinceMs(record),
+    machines: machinesWaitedFor(record),
     rate: rateWaitedFor(record),
     because:
       pause === null
@@ -198,7 +201,7 @@ function troubled({ key, state, from, subject, firstSeenMs, reason, deliveries }
     from,
     subject,
     sinceMs: firstSeenMs,
-    reason: display(reason ?? 'no reason recorded', 1000),
+    reason: display(reason ?? cutOffOn(deliveries) ?? 'no reason recorded', 1000),
   }
 }
 

@@ -8,7 +8,7 @@ import type { AskedTrouble } from './asked-trouble.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { differingVersions, type MachineAtWork } from './machines.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
-import { type Command, CONFIG_CHECK, isSignedOut, nextOfError, nextOfMessages, over } from './next.ts'
+import { type Command, CONFIG_CHECK, isSignedOut, nextOfError, nextOfMessages, over, retryHere } from './next.ts'
 import { counted } from './words/amounts.ts'
 import { faceText } from './words/face.ts'
 import { span, timeUntil } from './words/moment.ts'
@@ -228,6 +228,12 @@ function ofOverdue({ account }: AccountStatus): Noted {
   return { kind: 'overdue', weight: 'bad', names, reason, sinceMs: null, next: nextOfAll(names), nextOfAll }
 }
 
+/** What mail waits for that was cut off elsewhere. */
+export function forMachines(machines: readonly string[]): string {
+  const names = machines.map((machine) => display(machine, 100)).join(', ')
+  return machines.length === 0 ? '' : ` for the machine ${names}, where its delivery was cut off`
+}
+
 interface Around {
   readonly destinations: readonly Resting[]
   /** Accounts whose sign-in at a provider is told itself. */
@@ -236,7 +242,7 @@ interface Around {
 }
 
 function ofAccount(status: AccountStatus, { destinations, signedOut, nowMs }: Around): readonly Noted[] {
-  const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs, pause } = status
+  const { account, record, unsettled, waitingSinceMs, machines, rate, sinceMs, pausedUntilMs, pause } = status
   if (record === null) return []
   // Its pause is told, and nothing else is to be done about it; what a person must look at anyway stays.
   if (pause !== null) return ofMessages(status)
@@ -268,8 +274,9 @@ function ofAccount(status: AccountStatus, { destinations, signedOut, nowMs }: Ar
   if (rate !== null)
     found.push({ kind: 'waiting', weight: 'doubtful', names, reason: `mail waits: ${rate}`, sinceMs: null, next })
   else if (waitingSinceMs !== null && nowMs - waitingSinceMs >= WAITS_LONG_MS) {
-    const reason = `mail has waited for ${span(nowMs - waitingSinceMs)}`
-    found.push({ kind: 'waiting', weight: 'doubtful', names, reason, sinceMs: waitingSinceMs, next })
+    const reason = `mail has waited for ${span(nowMs - waitingSinceMs)}${forMachines(machines)}`
+    const goesOn = machines.length === 0 ? next : retryHere(account)
+    found.push({ kind: 'waiting', weight: 'doubtful', names, reason, sinceMs: waitingSinceMs, next: goesOn })
   }
   const { lastSuccessMs } = record
   if (found.length === 0 && record.failures === 0 && lastSuccessMs !== null && nowMs - lastSuccessMs > LONG_MS) {

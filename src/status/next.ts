@@ -75,7 +75,7 @@ export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_POP3_PROTOCOL: always(check),
   ERR_TIMEOUT: always(check),
   // Where the destination is gone from the configuration, `check` would only try the others.
-  ERR_DELIVERY: (message) => (message.includes('no longer configured') ? lists : check),
+  ERR_DELIVERY: (message) => (/no longer configured|was cut off on the machine/.test(message) ? lists : check),
   ERR_LEDGER: always(() => 'popfetch state check'),
   ERR_NO_UIDL: always(check),
   ERR_ACCOUNT_RENAMED: asked,
@@ -149,6 +149,9 @@ export function nextOfRest(conclusion: string, at: AtDestination, untilSignIn: b
 function isConclusion(conclusion: string): conclusion is Conclusion {
   return Object.hasOwn(NEXT_OF_REST, conclusion)
 }
+
+/** Gives up what was cut off on machines that do not come back. */
+export const retryHere = (account: string): string => over('state retry --here')([account])
 
 export const nextOfMessages = {
   refused: (account: string): string => `popfetch state list ${account} --refused`,

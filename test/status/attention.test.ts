@@ -167,6 +167,17 @@ const ROWS: readonly Row[] = [
     [{ kind: 'waiting', reason: 'mail has waited for 7 h', sinceMs: NOW - 7 * HOUR, next: 'popfetch state list work' }],
   ],
   [
+    'mail that waits for long for what another machine began',
+    { records: [record('work', { facts: { deferredSince: String(NOW - 7 * HOUR), waitsForMachine: '["nas"]' } })] },
+    [
+      {
+        kind: 'waiting',
+        reason: 'mail has waited for 7 h for the machine nas, where its delivery was cut off',
+        next: 'popfetch state retry --here work',
+      },
+    ],
+  ],
+  [
     'mail that waits for a while',
     { records: [record('work', { facts: { deferredSince: String(NOW - 5 * HOUR) } })] },
     [],

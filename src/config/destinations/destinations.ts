@@ -65,6 +65,15 @@ export function showsWhatItHas(name: string, destinations: ReadonlyMap<string, D
   return kindOf(config).showsWhatItHas(config)
 }
 
+/** Whether only the machine that made an attempt can see there what became of it: of a group, at any of its members. One that is not
+ *  configured has no place. */
+export function isLocal(name: string, destinations: ReadonlyMap<string, DestinationConfig>): boolean {
+  const config = destinations.get(name)
+  if (config === undefined) return false
+  if (config.type === FIRST_OF) return config.of.some((member) => isLocal(member, destinations))
+  return kindOf(config).isLocal(config)
+}
+
 /** Whether a message that was moved there may be deleted. */
 export function provesDelivery(config: DestinationConfig | undefined): boolean {
   return config !== undefined && config.type !== FIRST_OF && kindOf(config).provesDelivery(config)

@@ -108,6 +108,9 @@ export interface Kind<Keys> {
    *  guard ERR_FIRST_POLL lets it start. */
   showsWhatItHas(keys: Keys): boolean
 
+  /** Whether only the machine that made an attempt can see there what became of it, where several share a ledger. */
+  isLocal(keys: Keys): boolean
+
   /** Whether `migrate --delete` may go there: a message is read again there, or was taken with an id that it keeps. */
   provesDelivery(keys: Keys): boolean
 
@@ -135,6 +138,7 @@ export const plain = {
   recipients: (): readonly string[] | null => null,
   unencryptedTo: (): null => null,
   showsWhatItHas: (): boolean => false,
+  isLocal: (): boolean => false,
   provesDelivery: (): boolean => false,
   pace: (): null => null,
 }

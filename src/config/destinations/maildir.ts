@@ -10,6 +10,7 @@ export const maildir: Kind<MaildirKeys> = {
   url: pathUrl('maildir'),
   usualName: 'inbox',
   showsWhatItHas: () => true,
+  isLocal: ({ shared }) => !shared,
   provesDelivery: () => true,
   canonicalUrl: ({ path }) => `maildir:${path}`,
   show: (keys) => ({ ...keys, mode: formatMode(keys.mode) }),

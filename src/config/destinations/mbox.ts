@@ -12,6 +12,7 @@ export const mbox: Kind<MboxKeys> = {
   show: (keys) => keys,
   // By the fields on top.
   showsWhatItHas: ({ trace }) => trace,
+  isLocal: ({ shared }) => !shared,
   provesDelivery: ({ trace }) => trace,
   accountTexts: ({ path }) => [path],
   settings(config, opening) {

@@ -3,6 +3,8 @@
 import { display, localStamp } from '../../display.ts'
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { type AccountStatus, culpritOf, type Resting } from '../../status/account.ts'
+import { forMachines } from '../../status/attention.ts'
+import { retryHere } from '../../status/next.ts'
 import type { Status } from '../../status/status.ts'
 import type { Pause } from '../../ledger/ledger.ts'
 import { pauseText } from '../../poll/route/paused.ts'
@@ -93,7 +95,7 @@ function ofDestination(resting: Resting, accounts: readonly AccountStatus[], aft
 }
 
 function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afterMs: number): readonly Trouble[] {
-  const { account, record, planned, sinceMs, waitingSinceMs, pause } = status
+  const { account, record, planned, sinceMs, waitingSinceMs, machines, pause } = status
   if (record === null) return []
   const found: Trouble[] = []
   const { lastSuccessMs } = record
@@ -118,7 +120,11 @@ function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afte
     })
   }
   if (waitingSinceMs !== null) {
-    const message = `mail has waited since ${localStamp(waitingSinceMs)}: popfetch state list ${display(account)} shows it`
+    const goesOn =
+      machines.length === 0
+        ? `popfetch state list ${display(account)} shows it`
+        : `start popfetch there, or if it does not come back: ${retryHere(display(account))}`
+    const message = `mail has waited since ${localStamp(waitingSinceMs)}${forMachines(machines)}: ${goesOn}`
     const item = { ...about, code: 'ERR_DELIVERY', message, sinceMs: waitingSinceMs }
     // An account that fails, or whose destination is left alone, is told as such.
     const after = failures > 0 ? Infinity : afterMs

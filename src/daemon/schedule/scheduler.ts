@@ -141,6 +141,15 @@ export class Scheduler implements AsyncDisposable {
     this.#arm()
   }
 
+  /** Polls these soon, whether the ledger says that they are due or not: what was cut off there only this machine can find. */
+  findCutOff(names: readonly string[]): void {
+    for (const name of names) {
+      const appointment = this.#appointments.get(name)
+      if (appointment !== undefined) appointment.anyway = true
+    }
+    this.woken(names)
+  }
+
   /** Another process has polled this account, as `report` says, and it is due again so long from now. Who asked before that poll began
    *  has the answer. */
   polledElsewhere(name: string, report: AccountReport, waitMs: number): void {

@@ -1,7 +1,7 @@
 // What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure. Tells what
 // plan.ts, due.ts, suspects.ts and the doors of destinations do, with their limits; decides nothing.
 import type { Account } from '../../config/schema.ts'
-import type { AccountHealth, DestinationRecord, Pause } from '../../ledger/ledger.ts'
+import type { AccountHealth, Delivery, DestinationRecord, Pause } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
 import { fitsNow } from '../plan/held-for-size.ts'
@@ -143,6 +143,12 @@ function isAway({ rest }: Pick<DestinationRecord, 'rest'>): boolean {
 
 function named(deliveries: readonly DeliveryRecord[]): string {
   return deliveries.map(({ destination, recipient }) => recipientOf(destination, recipient)).join(', ')
+}
+
+/** Where an attempt was begun of which nothing more is recorded; null: nowhere, or its place is not recorded. */
+export function cutOffOn(deliveries: readonly Delivery[]): string | null {
+  const cut = deliveries.find(({ state, machine }) => (state === 'started' || state === 'unknown') && machine !== null)
+  return cut === undefined ? null : `its delivery was begun on the machine ${cut.machine ?? ''}`
 }
 
 /** "inbox", or "forward (bob@example.com)". */

@@ -21,7 +21,7 @@ import { KnownMailboxes } from '../route/known-mailboxes.ts'
 import { Mark } from '../idle/mark.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
-import { pausedFact, unbegunFacts, WAITS_FOR_PAUSED } from './unbegun.ts'
+import { namesFact, unbegunFacts, WAITS_FOR_MACHINE, WAITS_FOR_PAUSED } from './unbegun.ts'
 import { pollsFact } from './polls.ts'
 import { machineName } from '../run/machine.ts'
 import { waitingFacts } from './waiting.ts'
@@ -325,7 +325,8 @@ export class History {
       if (this.record.facts[MEANT_DELETE] !== undefined) this.#facts[MEANT_DELETE] = null
       for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
-      this.remember(WAITS_FOR_PAUSED, pausedFact(tally.pausedDestinations))
+      this.remember(WAITS_FOR_PAUSED, namesFact(tally.pausedDestinations))
+      this.remember(WAITS_FOR_MACHINE, namesFact(tally.machines))
     }
     Object.assign(this.#facts, unbegunFacts(tally, this.record.facts))
     if (this.#run.looked.has(this.#account.name)) this.#facts['looked'] = String(nowMs())

@@ -12,6 +12,9 @@ const WAITS_FOR_RATE = 'waitsForRate'
 /** In AccountRecord.facts: the destinations that mail waits for and that a person paused. */
 export const WAITS_FOR_PAUSED = 'waitsForPaused'
 
+/** In AccountRecord.facts: the machines that alone can see what became of a delivery. */
+export const WAITS_FOR_MACHINE = 'waitsForMachine'
+
 type Facts = AccountRecord['facts']
 
 /** What a poll found, as far as it is news. `unbegun` null: it did not come to that. */
@@ -25,13 +28,19 @@ export function unbegunFacts(
 }
 
 /** Null: none. */
-export function pausedFact(destinations: readonly string[]): string | null {
-  return destinations.length === 0 ? null : JSON.stringify(destinations)
+export function namesFact(names: readonly string[]): string | null {
+  return names.length === 0 ? null : JSON.stringify(names)
 }
 
 /** Destinations that were paused at the last poll, and that mail waits for. */
 export function pausedWaitedFor(record: { readonly facts: Facts } | null): readonly string[] {
   const fact = record?.facts[WAITS_FOR_PAUSED]
+  return fact === undefined ? [] : (JSON.parse(fact) as readonly string[])
+}
+
+/** Machines that mail waited for at the last poll. */
+export function machinesWaitedFor(record: { readonly facts: Facts } | null): readonly string[] {
+  const fact = record?.facts[WAITS_FOR_MACHINE]
   return fact === undefined ? [] : (JSON.parse(fact) as readonly string[])
 }
 

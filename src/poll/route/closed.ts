@@ -38,16 +38,19 @@ export function isClosed(target: Target, recipient: string): boolean {
 }
 
 /** Counts why a message is kept back by these: whose trouble it is, and what it waits for where that is no trouble. If there is
- *  no such destination, it is the message's own fault. */
+ *  no such destination, or it waits for another machine, that is for the message's own sake. */
 export function whyKept(closed: readonly Closed[], tally: Tally): Kept {
   for (const each of closed) {
     if (each.isSpent === true) tally.waitsForRate(each.destination, each.error.message)
     else if (each.isPaused === true) tally.waitsForPaused(each.destination, each.error.message)
     else tally.blame(each, each.error)
+    if (each.machine !== undefined) tally.waitsForMachine(each.machine)
   }
-  const troubles = closed.filter(({ isSpent, isPaused }) => isSpent !== true && isPaused !== true)
+  const troubles = closed.filter(
+    ({ isSpent, isPaused, machine }) => isSpent !== true && isPaused !== true && machine === undefined,
+  )
   if (troubles.length > 0) return troubles.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
-  if (closed.length === 0) return 'own'
+  if (closed.every(({ machine }) => machine !== undefined)) return 'own'
   return closed.some(({ isPaused }) => isPaused === true) ? 'pause' : 'rate'
 }
 

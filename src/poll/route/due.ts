@@ -13,7 +13,7 @@ import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
 import { closedAt, hiddenAt, isClosed, spentAt, whyKept } from './closed.ts'
-import { recalled, settleUnknown } from './recall.ts'
+import { recalled, seenElsewhere, settleUnknown } from './recall.ts'
 import { MOST_MAILBOXES } from './known-mailboxes.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
@@ -332,6 +332,12 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
         continue
       }
       if (found) continue
+      const away = options.all ? null : seenElsewhere(delivery, visit)
+      if (away !== null) {
+        closed.push(away)
+        wait('deferred')
+        continue
+      }
       // What a killed poll had begun and never handed over has not arrived (S042).
       const handedOver = state === 'unknown' || delivery.handedOver
       doubtful = !target.destination.remembers && (handedOver || unknowns > 0)

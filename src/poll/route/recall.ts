@@ -1,8 +1,12 @@
 // An attempt that a crash cut off, or whose answer was lost, is looked for at its destination before it is made again (DESIGN 4.3).
+import { isLocal } from '../../config/destinations/destinations.ts'
+import { concluded } from '../../deliver/answers/conclusions.ts'
+import { display } from '../../display.ts'
+import { DeliveryError } from '../../errors.ts'
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import { originOf } from '../attempt.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
-import type { Target } from '../run/destinations.ts'
+import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { hiddenAt, shownBy } from './closed.ts'
 
@@ -46,6 +50,17 @@ export async function recalled(
     received,
   })
   return true
+}
+
+/** What is not here may be where the attempt was made, where nobody but that machine can look (DESIGN 4.6). Null: that is not so. */
+export function seenElsewhere({ destination, machine }: Delivery, { account, run }: Visit): Closed | null {
+  const isHere = machine === null || machine === run.ledger.machine
+  if (isHere || !isLocal(destination, run.configuration.destinations)) return null
+  const name = display(machine)
+  const what = `${destination}: the delivery was cut off on the machine ${name}, and only there can be seen whether the mail arrived`
+  const text = `${what}: waiting for ${name}; if all machines see the same files, write shared: true; if ${name} does not come back: popfetch state retry --here ${account.name}`
+  const error = new DeliveryError(text, concluded('TEMP', 'another machine', { counts: false }))
+  return { destination, recipient: '', error, atRest: false, machine }
 }
 
 export async function settleUnknown(

@@ -77,6 +77,8 @@ export interface Closed {
   readonly isSpent?: true
   /** A person paused it: no trouble either. */
   readonly isPaused?: true
+  /** It takes mail, but this message waits for another machine: what that one began there only it can see. */
+  readonly machine?: string
 }
 
 interface Opened {

@@ -13,6 +13,7 @@ describe('a maildir', () => {
       lineEndings: 'lf',
       mode: 0o600,
       date: 'received',
+      shared: false,
       trace: true,
       label: false,
     })
@@ -22,6 +23,7 @@ describe('a maildir', () => {
     ['path: ~/Mail', { path: 'home/Mail' }],
     ['path: "m/{account}"', { path: 'm/{account}' }],
     ['create: false', { create: false }],
+    ['shared: true', { shared: true }],
     ['lineEndings: crlf', { lineEndings: 'crlf' }],
     ['mode: 0640', { mode: 0o640 }],
     ['mode: 0o640', { mode: 0o640 }],

@@ -9,6 +9,7 @@ describe('an mbox', () => {
       name: 'd',
       type: 'mbox',
       path: scene.path('in/{account}'),
+      shared: false,
       trace: true,
       label: false,
     })

@@ -56,8 +56,15 @@ export class Machine implements AsyncDisposable {
     return { code, ...printed }
   }
 
-  /** A daemon in the foreground. Resolves once it answers. */
+  /** A daemon in the foreground, which was woken. Resolves once it answers. */
   async daemon(...args: readonly string[]): Promise<Daemon> {
+    const daemon = await this.quietDaemon(...args)
+    await this.run('wake')
+    return daemon
+  }
+
+  /** One that nobody has woken. */
+  async quietDaemon(...args: readonly string[]): Promise<Daemon> {
     const child = this.#spawn(['--daemon', '--foreground', '--log-file', join(this.folder, 'log'), ...args])
     this.#daemons.push(child)
     let said = ''
@@ -68,7 +75,6 @@ export class Machine implements AsyncDisposable {
       if ((await this.run('status', '--json')).stdout.includes('"running":true')) break
       if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${said}`)
     }
-    await this.run('wake')
     return { pid: child.pid ?? 0, ended, said: () => said }
   }
 

@@ -24,6 +24,8 @@ export async function retry({ accounts: named, only }: StateRequests['retry'], c
   for (const name of named) await requireAccount(name, outline, ledger)
   const recorded = (await ledger.accounts()).map(({ name }) => name)
   const accounts = named.length === 0 ? recorded : named.filter((name) => recorded.includes(name))
+  // As the machine that is to have them, which the configuration names.
+  if (only.includes('elsewhere') && outline.problem !== null) throw outline.problem
   await using writable = await openToChange(context)
   await using leases = new AsyncDisposableStack()
   const taken: Lease[] = []
@@ -35,8 +37,9 @@ export async function retry({ accounts: named, only }: StateRequests['retry'], c
   const destinations = only.length > 0 ? [] : await retryAtOnce(writable, meant, surroundings.nowMs())
   const { output } = surroundings
   if (json) return output.object({ ok: true, accounts: due, destinations })
+  const also = only.includes('elsewhere') ? '; what another machine did deliver is there as well' : ''
   for (const { account, due: count } of due)
-    if (count > 0) output.prose(`${account}: ${counted(count, 'message')} due at the next poll`)
+    if (count > 0) output.prose(`${account}: ${counted(count, 'message')} due at the next poll${also}`)
   for (const name of destinations) output.prose(`${name}: will be tried at the next poll`)
   if (destinations.length === 0 && due.every(({ due: count }) => count === 0)) output.prose('nothing is waiting')
 }

@@ -12,6 +12,7 @@ const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
 const STATE = {
   held: flag('list, retry: messages that are held'),
   refused: flag('list, retry: messages that a destination refused'),
+  here: flag('retry: messages that wait for another machine; what it began is given up'),
   open: flag('list: messages that are not delivered yet, refused ones too'),
   delivered: flag('list: messages that were delivered'),
   seen: flag('list: messages that count as seen: skipped, or another program fetched them'),
@@ -84,6 +85,13 @@ interface Grammar<Name extends Operation> {
   readonly request: (words: Words, given: Given) => { readonly operation: Name } & StateRequests[Name]
 }
 
+/** The options of `retry`, each for those that wait so. */
+const RETRIED = [
+  ['refused', 'refused'],
+  ['held', 'held'],
+  ['here', 'elsewhere'],
+] as const
+
 const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
   list: {
     usage: 'ACCOUNT',
@@ -105,11 +113,11 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
   },
   retry: {
     usage: '[ACCOUNT...]',
-    options: ['refused', 'held'],
+    options: ['refused', 'held', 'here'],
     request: (words, given) => ({
       operation: 'retry',
       accounts: words.any,
-      only: (['refused', 'held'] as const).filter((name) => given[name]),
+      only: RETRIED.flatMap(([option, waiting]) => (given[option] ? [waiting] : [])),
     }),
   },
   forget: {
@@ -211,7 +219,8 @@ export const command: Command<StateRequest> = {
   explain ACCOUNT UIDL    print the story of one message, and what happens next
   retry [ACCOUNT...]      make waiting, refused and held messages due at the next
                           poll (--refused, --held: only those), and try paused
-                          destinations again
+                          destinations again. --here: only those that wait for
+                          another machine, as if it had never begun them
   forget ACCOUNT UIDL...  treat messages as new: the next poll fetches them, even
                           if they were delivered
   forget --departed       forget everything of accounts and destinations that are

@@ -1,6 +1,6 @@
 // Messages of the ledger in words: a line each for `state list`, all that is known for `state explain`. Pure.
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
-import { recipientOf } from '../../../poll/account/forecast.ts'
+import { cutOffOn, recipientOf } from '../../../poll/account/forecast.ts'
 import { display, localStamp, localTime } from '../../../display.ts'
 import { faceText } from '../../../status/words/face.ts'
 import { nameOf } from '../../open/read-ledger.ts'
@@ -31,7 +31,8 @@ export function listLine(message: MessageRecord): string {
   ]
   const face = faceText(message)
   if (face !== '') cells.push(face)
-  return `${cells.join('  ')}${message.reason === null ? '' : `  ${message.reason}`}`
+  const reason = message.reason ?? cutOffOn(message.deliveries)
+  return `${cells.join('  ')}${reason === null ? '' : `  ${reason}`}`
 }
 
 export function storyLines(account: string, message: MessageRecord, next: string): string[] {
@@ -92,8 +93,10 @@ const STATES: Readonly<Record<DeliveryRecord['state'], string>> = {
 
 function deliveryLines(delivery: DeliveryRecord): string[] {
   const { destination, recipient, state, attempts, unknowns, intent, settledMs, receipt, error, dueAfterMs } = delivery
+  const { machine } = delivery
   const facts = [
     STATES[state],
+    ...(machine === null ? [] : [`on ${display(machine)}`]),
     ...(attempts === 0 ? [] : [counted(attempts, 'attempt')]),
     ...(unknowns === 0 ? [] : [`${counted(unknowns, 'answer')} lost`]),
     ...(settledMs === null ? [] : [`last ${localStamp(settledMs)}`]),

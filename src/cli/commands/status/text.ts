@@ -2,7 +2,7 @@
 // On a terminal the table fits it (table.ts); elsewhere it has all columns, and every name is whole. Pure.
 import { display, localStamp } from '../../../display.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
-import { type AttentionKind, namesText } from '../../../status/attention.ts'
+import { type AttentionKind, forMachines, namesText } from '../../../status/attention.ts'
 import { nextOfMessages } from '../../../status/next.ts'
 import { inOrder, isNotable, weightOf } from '../../../status/order.ts'
 import type { Because, Status } from '../../../status/status.ts'
@@ -90,9 +90,9 @@ function waitingLines({ accounts, attention }: Status): readonly StatusLine[] {
     ({ account, configured, outcome, unsettled }) =>
       configured && outcome === 'partial' && unsettled.waiting > 0 && !told.has(account),
   )
-  return waiting.slice(0, MOST_WAITING).flatMap(({ account, unsettled }) => {
+  return waiting.slice(0, MOST_WAITING).flatMap(({ account, unsettled, machines }) => {
     const lines = [
-      `${account}: ${counted(unsettled.waiting, 'message')} waiting`,
+      `${account}: ${counted(unsettled.waiting, 'message')} waiting${forMachines(machines)}`,
       nextText(nextOfMessages.waiting(account)),
     ]
     return lines.map((text): StatusLine => ({ text, tone: 'plain' }))

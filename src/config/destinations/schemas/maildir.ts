@@ -4,7 +4,7 @@ import { usualMailMode } from '../../../environment.ts'
 import { formatMode } from '../../values/quantity.ts'
 import * as value from '../../values/values.ts'
 import type { Frozen } from '../../values/written.ts'
-import { common } from './common.ts'
+import { common, SHARED } from './common.ts'
 
 export const maildir = value.once((resolve) =>
   value.mapping({
@@ -23,6 +23,7 @@ export const maildir = value.once((resolve) =>
       .enum(['received', 'now'])
       .default('received')
       .describe('File time: when the message was received, or the time of delivery'),
+    shared: value.flag.default(false).describe(SHARED),
     ...common,
   }),
 )

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import * as value from '../../values/values.ts'
 import type { Frozen } from '../../values/written.ts'
-import { common } from './common.ts'
+import { common, SHARED } from './common.ts'
 
 export const mbox = value.once((resolve) =>
   value.mapping({
@@ -12,6 +12,7 @@ export const mbox = value.once((resolve) =>
       .describe(
         'File; may contain {account}, {recipient}, {local} and {domain}. Created if missing, but its directory is not',
       ),
+    shared: value.flag.default(false).describe(SHARED),
     ...common,
   }),
 )
