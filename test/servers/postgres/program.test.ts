@@ -436,9 +436,10 @@ test('a poll on a file loads nothing of the client for a database', async () => 
   for (const name of await readdir(chunks)) texts.set(name, await readFile(join(chunks, name), 'utf8'))
   const holding = new Set([...texts].filter(([, text]) => text.includes('pg_advisory_lock')).map(([name]) => name))
   expect(holding.size).toBe(1)
-  // And who loads it at once: the door to a database, and the command that copies a ledger. Both are loaded when they are wanted.
+  // And who loads it at once: the door to a database, the command that copies a ledger, and sign-ins in a database. All are loaded
+  // when they are wanted.
   for (const known of holding)
     for (const [name, text] of texts) if (text.includes(`from "./${known}"`)) holding.add(name)
-  const words = [...holding].map((name) => name.replace(/-[^-]*\.js$/, ''))
-  expect(words.toSorted()).toEqual(['ends', 'open', 'open-database'])
+  const words = [...holding].map((name) => name.replace(/-.{8}\.js$/, ''))
+  expect(words.toSorted()).toEqual(['ends', 'open', 'open-database', 'sign-in-rows'])
 })
