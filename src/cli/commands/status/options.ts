@@ -37,7 +37,7 @@ export const command: Command<StatusRequest> = {
     ['popfetch status --check --grace 30m', 'Give a monitor an exit code and one line'],
   ],
   exits: [0, 64, 69, 74, 75, 77, 78],
-  notes: `Of more than 100 accounts, a terminal shows those with something to tell, and
+  notes: `Of more than 500 accounts, a terminal shows those with something to tell, and
 counts the others. --every shows all; so does a pipe.
 
 --check exits with 0 if no account or destination fails or is overdue, and the

@@ -20,7 +20,9 @@ export interface StatusLine {
 /** With more accounts than fit on a screen, the first lines are gone when the last one is printed. */
 const MANY_ACCOUNTS = 20
 
-/** More accounts would flood a terminal: those are shown of which there is something to tell, this many at most. */
+/** More accounts would flood a terminal: only those are shown of which there is something to tell. */
+const FLOOD_ACCOUNTS = 500
+/** And this many of those at most. */
 const ROWS_IN_TERMINAL = 100
 /** So many things that need a person are told there, if there is more than fits. */
 const NEEDS_IN_TERMINAL = 20
@@ -39,7 +41,7 @@ export function statusLines(
   { installed = version, isWhole = false }: Form = {},
 ): readonly StatusLine[] {
   const { attention, daemon, nowMs, accounts } = status
-  const isCut = !isWhole && columns !== Infinity && accounts.length > ROWS_IN_TERMINAL
+  const isCut = !isWhole && columns !== Infinity && accounts.length > FLOOD_ACCOUNTS
   const told = isCut ? attention.slice(0, NEEDS_IN_TERMINAL) : attention
   const more = attention.length - told.length
   const needs = told.flatMap((each): readonly StatusLine[] => [
@@ -111,7 +113,7 @@ function partOfTable(status: Status, columns: number): readonly StatusLine[] {
   const others = accounts.length - shown.length
   const rows = shown.length === 0 ? [] : accountRows({ accounts: shown, nowMs }, columns)
   const more = others === 0 ? [] : [plain(`and ${counted(others, 'other account')}: popfetch status --every`)]
-  return [...rows, plain(totalText(status)), ...more]
+  return [...rows, ...more, plain(totalText(status))]
 }
 
 function table(status: Status, columns: number): readonly StatusLine[] {
