@@ -213,5 +213,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/ledger/sqlite/lease.ts',
     from: "if (file !== own && isAlive(file)) return 'held'",
     to: 'if (file !== own) isAlive(file)',
+    test: 'test/ledger/sqlite/lease.test.ts',
   },
 ]
