@@ -38,7 +38,7 @@ import { ProcessNews } from './process-news.ts'
 import { DaemonLease } from './lease.ts'
 import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
-import { isAlone, type PollEnded, Scheduler } from './schedule/scheduler.ts'
+import { isAlone, type PollEnded, Scheduler, stopping } from './schedule/scheduler.ts'
 import type { OwnProcess, Word } from './workers/protocol.ts'
 import { Workers } from './workers/workers.ts'
 
@@ -177,7 +177,7 @@ export class Daemon implements AsyncDisposable {
   /** Shuts everything down cleanly, within nine seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#systemd.stopping()
-    this.#stop.abort(stopped())
+    this.#stop.abort(stopping())
     this.#end.resolve()
     const limit = new AbortController()
     await Promise.race([
@@ -278,6 +278,7 @@ export class Daemon implements AsyncDisposable {
         return [...configuration().destinations.values()].flatMap(({ type, name }) => (type === FIRST_OF ? [] : [name]))
       },
       process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: this.#machine },
+      lateness: this.#journal.lateness,
       nowMs: clock.nowMs,
       signIns: async () => await listedSignIns(configuration(), env),
       wake,
@@ -354,6 +355,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   async #look({ names, configuration }: CurrentConfiguration): Promise<void> {
+    this.#journal.lateness.keep(configuration.accounts)
     const hangs = this.#plan.flatMap(({ account, overdue }) => (overdue ? [account] : []))
     await this.#alarm.look(configuration.daemon, new Set(names), new Set(hangs))
   }
@@ -363,7 +365,9 @@ export class Daemon implements AsyncDisposable {
     switch (request.verb) {
       case 'status': {
         const { file } = current.configuration
-        return { pid, sinceMs: this.#sinceMs, version: this.#context.version, file, accounts: this.#plan }
+        const { version } = this.#context
+        const { late } = this.#journal.lateness
+        return { pid, sinceMs: this.#sinceMs, version, file, accounts: this.#plan, late }
       }
       case 'wake':
         return await this.#woken(request, current)
@@ -392,8 +396,4 @@ export class Daemon implements AsyncDisposable {
     await polls[accounts.findIndex((name) => !known.has(name))]
     return { accounts, reports: null }
   }
-}
-
-function stopped(): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', 'the daemon is stopping', { scope: 'process', retry: 'soon' })
 }

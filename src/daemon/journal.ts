@@ -1,8 +1,9 @@
 // What the daemon logs about polls (N034, noise). One line for a poll that did something. One when an account
-// begins to fail, fails in another way or works again. A reminder each day. A ledger that cannot be used is one trouble, not one
+// begins to fail, fails in another way or works again. One when the accounts of a server are late. A reminder each day. A ledger that cannot be used is one trouble, not one
 // of each account. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport, MessageProblem } from '../poll/report.ts'
+import { Lateness } from './schedule/lateness.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
 
 const REMINDER_MS = 24 * 3_600_000
@@ -19,6 +20,7 @@ interface Failing {
 }
 
 export class Journal {
+  readonly lateness: Lateness
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #failing = new Map<string, Failing>()
@@ -30,9 +32,12 @@ export class Journal {
   constructor(log: Log, nowMs: () => number) {
     this.#log = log
     this.#nowMs = nowMs
+    this.lateness = new Lateness(log, nowMs)
   }
 
-  ended({ report, health, thrown }: PollEnded): void {
+  ended(ended: PollEnded): void {
+    const { report, health, thrown } = ended
+    this.lateness.ended(ended)
     const { account, error, outcome } = report
     const facts = { account, outcome, ...countsOf(report), durationMs: report.durationMs }
     if (didSomething(report)) this.#log.info('polled', facts)

@@ -6,6 +6,7 @@ import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
 import type { AskedTrouble } from './asked-trouble.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
+import { type LateHost, lateText } from './late.ts'
 import { differingVersions, type MachineAtWork } from './machines.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
 import { type Command, CONFIG_CHECK, isSignedOut, nextOfError, nextOfMessages, over, retryHere } from './next.ts'
@@ -25,6 +26,7 @@ export type AttentionKind =
   | 'held'
   | 'undeleted'
   | 'waiting'
+  | 'late'
   | 'silent'
   | 'paused'
 
@@ -65,6 +67,7 @@ const ORDER: readonly AttentionKind[] = [
   'held',
   'undeleted',
   'waiting',
+  'late',
   'silent',
   'paused',
 ]
@@ -85,7 +88,7 @@ export interface AttentionFacts {
   readonly pauses: readonly Pause[]
   readonly asked: AskedTrouble | null
   readonly signIns: readonly Listed[]
-  readonly daemon: { readonly wanted: boolean; readonly pid: number | null }
+  readonly daemon: { readonly wanted: boolean; readonly pid: number | null; readonly late?: readonly LateHost[] }
   readonly machines: readonly MachineAtWork[]
 }
 
@@ -99,6 +102,7 @@ export function* attentionOf(facts: AttentionFacts): Generator<void, readonly At
     ...(asked === null ? [] : [ofAsked(asked)]),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
+    ...(daemon.late ?? []).map(ofLate),
     ...pauses.map((pause) => ofPause(pause, nowMs)),
   ]
   for (const resting of destinations) {
@@ -205,6 +209,11 @@ function ofPause(pause: Pause, nowMs: number): Noted {
   const reason = `paused${until}, ${what}: by ${display(by)}, ${span(nowMs - sinceMs)} ago`
   const nextOfAll = over('resume')
   return { kind: 'paused', weight: 'doubtful', names: [name], reason, sinceMs, next: resumeOf(pause), nextOfAll }
+}
+
+function ofLate(late: LateHost): Attention {
+  const { host, sinceMs } = late
+  return { kind: 'late', weight: 'doubtful', names: [host], reason: lateText(late), sinceMs, next: CONFIG_CHECK([]) }
 }
 
 function ofSignIn(signIn: Listed): Attention {

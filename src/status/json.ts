@@ -5,6 +5,7 @@ import { toldError } from '../poll/report.ts'
 import { type PastPoll, pastPolls } from '../poll/account/polls.ts'
 import type { AskedTrouble } from './asked-trouble.ts'
 import type { AccountStatus, Resting } from './account.ts'
+import { lateJson } from './late.ts'
 import { listedJson } from './sign-in-lines.ts'
 import type { MachineAtWork } from './machines.ts'
 import type { Status } from './status.ts'
@@ -37,6 +38,7 @@ function aroundJson({ daemon, destinations, machines, pauses, signIns, asked }: 
     },
     accountsFrom: asked === null ? null : askedJson(asked),
     destinations: destinations.map(restingJson),
+    late: (daemon.late ?? []).map((late) => lateJson(late, iso(late.sinceMs))),
     machines: machines.map(machineJson),
     paused: pauses.map(pauseJson),
     signIns: signIns.map(listedJson),

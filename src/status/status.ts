@@ -14,6 +14,7 @@ import type { MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
 import type { AskedTrouble } from './asked-trouble.ts'
 import { attentionOf, type Attention } from './attention.ts'
+import type { LateHost } from './late.ts'
 import { type MachineAtWork, machinesOf } from './machines.ts'
 import type { Listed } from './sign-in-lines.ts'
 
@@ -32,6 +33,8 @@ export interface DaemonFacts {
   readonly version?: string | null
   /** What it plans; none: nothing runs. */
   readonly accounts: readonly Planned[]
+  /** The servers whose accounts it polls later than planned; absent: none. */
+  readonly late?: readonly LateHost[]
   /** Where it runs; absent: on this machine, or nowhere. */
   readonly machine?: string
 }

@@ -44,6 +44,34 @@ describe('a secret that ends where " #" begins a comment (B21)', () => {
   })
 })
 
+describe('intervals that cannot be kept', () => {
+  const many = (count: number, around: string, keys = ''): string => {
+    const account = (at: number): string =>
+      `  a${at}: { host: pop.example.net, user: u${at}, deliver: out, password: { env: P }${keys} }\n`
+    const accounts = Array.from({ length: count }, (_, at) => account(at)).join('')
+    return `${around}accounts:\n${accounts}destinations:\n  out: { type: maildir, path: m }\n`
+  }
+  const told = async (text: string): Promise<readonly string[]> =>
+    (await scene.load(text)).warnings.filter((warning) => /accounts/.test(warning))
+
+  test('are told, with how often the accounts come round: too few places at one server', async () => {
+    const text = many(50, 'concurrency: 200\nperHost: 4\n', ', poll: 10s')
+    expect(await told(text)).toEqual([
+      '50 accounts at pop.example.net every 10s: with perHost: 4, and a second for each poll, they come round every 13s: raise perHost (if the server allows it) or poll',
+    ])
+  })
+
+  test('are told: too few places over all', async () => {
+    expect(await told(many(50, 'concurrency: 2\nperHost: 100\n', ', poll: 10s'))).toEqual([
+      expect.stringMatching(/^50 accounts: with concurrency: 2, and a second for each poll, not all can be polled/),
+    ])
+  })
+
+  test('are not, where there are places enough', async () => {
+    expect(await told(many(50, 'concurrency: 200\nperHost: 4\n', ', poll: 13s'))).toEqual([])
+  })
+})
+
 describe('a port that goes with another protocol, or another way of TLS (B21)', () => {
   const secret = '    password: { env: P }\n'
   const smtp = (keys: string): string => `{ type: smtp, host: s.example.net, to: a@b.example, ${keys} }`

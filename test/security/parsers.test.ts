@@ -163,6 +163,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/ledger/postgres/postgres-shared.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/rows/account.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/rows/changes.ts': own('a name that we made'),
+  'src/ledger/postgres/rows/pauses.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/writer.ts': own('numbers that our own function gives'),
   'src/ledger/sqlite/open.ts': own('what SQLite says of a file'),
   'src/ledger/sqlite/rows/destinations.ts': own('the ledger, which is ours'),

@@ -20,6 +20,7 @@ import {
 
 const behind = { code: 'ERR_DELIVERY', message: `forward: ${FORWARD_ERROR.message}`, retry: 'soon' } as const
 const unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+const late = { host: 'pop.example.net', accounts: 40, lateMs: 2 * HOUR, sinceMs: NOW - HOUR }
 const planned = { account: 'work', polling: true, nextPollMs: null, overdue: true }
 const signIn = { client: 'google', user: 'alice@gmail.com', accounts: ['gmail'], destinations: [], needsNobody: false }
 const whose = { client: 'google', user: 'alice@gmail.com' }
@@ -113,6 +114,22 @@ const ROWS: readonly Row[] = [
     'a poll that hangs',
     { records: [record('work')], daemon: { wanted: true, pid: 7, sinceMs: NOW - HOUR, accounts: [planned] } },
     [{ kind: 'overdue', weight: 'bad', names: ['work'], next: 'popfetch log work' }],
+  ],
+  [
+    'a server with too few places for its accounts',
+    {
+      records: [record('work')],
+      daemon: { wanted: true, pid: 7, sinceMs: NOW - HOUR, accounts: [], late: [late] },
+    },
+    [
+      {
+        kind: 'late',
+        weight: 'doubtful',
+        names: ['pop.example.net'],
+        sinceMs: NOW - HOUR,
+        next: 'popfetch config check',
+      },
+    ],
   ],
   [
     'a daemon that is gone',

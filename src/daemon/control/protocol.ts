@@ -7,6 +7,7 @@ import { IN_ENVIRONMENT, textInEnvironment, type Environment } from '../../confi
 import { PopfetchError } from '../../errors.ts'
 import type { ReportedError } from '../../poll/report.ts'
 import type { AccountReport } from '../../poll/report.ts'
+import type { LateHost } from '../../status/late.ts'
 import type { Planned } from '../../status/status.ts'
 
 export interface Requests {
@@ -35,6 +36,8 @@ export interface StatusAnswer {
   /** The configuration file. */
   readonly file: string
   readonly accounts: readonly Planned[]
+  /** Absent: it has an older version, which does not say so. */
+  readonly late?: readonly LateHost[]
 }
 
 export interface Answers {

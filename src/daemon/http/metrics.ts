@@ -86,6 +86,7 @@ export class Metrics {
     for (const family of this.#ofDestinations(looked)) yield* familyText(family)
     const asked = '1: what the program of accountsFrom printed last was not taken, and the accounts before hold'
     yield* familyText(gauge('accounts_from_failing', asked, [[{}, looked.status.asked === null ? 0 : 1]]))
+    for (const family of this.#ofHosts()) yield* familyText(family)
     yield this.#lateness.text()
   }
 
@@ -135,6 +136,23 @@ export class Metrics {
         'account_paused',
         '1: a person paused the account, or a destination that its mail waits for',
         own(({ pause }) => (pause === null ? 0 : 1)),
+      ),
+    ]
+  }
+
+  /** Every server that was polled. */
+  #ofHosts(): readonly Family[] {
+    const hosts = this.#watched.lateness?.all ?? []
+    return [
+      gauge(
+        'host_lateness_seconds',
+        'Delay of the last poll at a server, compared with the plan',
+        hosts.map(([host, lateMs]) => [{ host }, lateMs / 1000]),
+      ),
+      gauge(
+        'host_late_accounts',
+        'Accounts of a server that are polled later than planned, poll after poll',
+        hosts.map(([host, , accounts]) => [{ host }, accounts]),
       ),
     ]
   }

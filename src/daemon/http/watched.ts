@@ -2,6 +2,7 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type ReadLedger, readBriefly, readFacts } from '../../status/facts.ts'
 import type { Listed } from '../../status/sign-in-lines.ts'
+import type { Lateness } from '../schedule/lateness.ts'
 import { type Planned, type Status, statusInTurns } from '../../status/status.ts'
 
 /** Looked at whenever somebody asks. */
@@ -20,6 +21,8 @@ export interface Watched {
     readonly version: string
     readonly machine: string
   }
+  /** How late polls begin; absent: nobody measures it. */
+  readonly lateness?: Pick<Lateness, 'late' | 'all'>
   /** For tests: how old an answer may be that others have had, instead of a second. */
   readonly freshMs?: number
   nowMs(): number
@@ -42,13 +45,13 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
   return await statusInTurns(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
-function surroundings({ plan, configured, disabled = [], destinations, process, ...watched }: Watched) {
+function surroundings({ plan, configured, disabled = [], destinations, process, lateness, ...watched }: Watched) {
   const { pid, sinceMs, version, machine } = process
   return {
     nowMs: watched.nowMs(),
     configured,
     disabled,
     destinationNames: destinations,
-    daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine },
+    daemon: { wanted: true, pid, sinceMs, version, accounts: plan, late: lateness?.late ?? [], machine },
   }
 }

@@ -353,7 +353,8 @@ function tallyOf(name: string): Tally {
   return new Tally(name, { progress: () => {}, note: () => {} }, () => 0)
 }
 
-function stopping(): PopfetchError {
+/** The daemon ends. */
+export function stopping(): PopfetchError {
   return new PopfetchError('ERR_ABORTED', 'the daemon is stopping', { scope: 'process', retry: 'soon' })
 }
 

@@ -213,3 +213,22 @@ describe('the example of alert rules', () => {
     expect(rules().map(({ expr }) => firing(expr, new Map(), NOW_S * 1000).length)).toEqual([1, 0])
   })
 })
+
+test('servers have their own: how late the last poll was, and how many accounts are late', async () => {
+  const late = { host: 'pop.example.net', accounts: 3, lateMs: 90_000, sinceMs: 1_799_990_000_000 }
+  const lateness = { late: [late], all: [['pop.example.net', 90_000, 3] as const, ['b.example', 0, 0] as const] }
+  await using server = await HttpServer.listen(anyPort, noNames, { ...watched, lateness })
+  const lines = (await get(server.port, '/metrics')).text.split('\n')
+  for (const line of [
+    'popfetch_host_lateness_seconds{host="pop.example.net"} 90',
+    'popfetch_host_lateness_seconds{host="b.example"} 0',
+    'popfetch_host_late_accounts{host="pop.example.net"} 3',
+  ])
+    expect(lines).toContain(line)
+  const status = JSON.parse((await get(server.port, '/status.json')).text) as { late: unknown }
+  expect(status.late).toEqual([
+    { host: 'pop.example.net', accounts: 3, seconds: 90, since: '2027-01-15T05:13:20.000Z' },
+  ])
+  expect((await get(server.port, '/')).text).toContain('polled later than planned')
+  expect((await get(server.port, '/healthz')).status).toBe(200)
+})

@@ -51,6 +51,7 @@ async function tellStatus(invocation: StatusInvocation, surroundings: Surroundin
       sinceMs: running?.sinceMs ?? null,
       version: running?.version ?? null,
       accounts: running?.accounts ?? [],
+      late: running?.late ?? [],
     },
   })
   // Where no program is asked any more, the next poll forgets what was told of it.

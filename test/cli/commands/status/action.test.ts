@@ -40,6 +40,7 @@ describe('status', () => {
       accountsFrom: null,
       daemon: DAEMON,
       destinations: [],
+      late: [],
       machines: [],
       paused: [],
       signIns: [],
