@@ -64,7 +64,10 @@ export function displayLastLine(words: Buffer, limit = LIMIT): string {
 /** `20000` → `20,000`. */
 export function grouped(count: number): string {
   // Not toLocaleString: what it loads at its first use takes as long as two hundred messages.
-  return count < 1000 ? String(count) : String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+  const digits = String(count)
+  let text = digits.slice(-3)
+  for (let end = digits.length - 3; end > 0; end -= 3) text = `${digits.slice(Math.max(0, end - 3), end)},${text}`
+  return text
 }
 
 /** `2026-11-24 12:34:56`, where popfetch runs. */
