@@ -10,8 +10,8 @@ import { runProgram, temporaryDirectory, type TemporaryDirectory } from './progr
 export const NEXT_VERSION = '99.0.0'
 
 /** What the next version's authors made up. */
-const STEP = `  { sql: 'ALTER TABLE message ADD COLUMN made_up TEXT; ALTER TABLE delivery ADD COLUMN made_up INTEGER NOT NULL DEFAULT 7; CREATE TABLE made_up (id INTEGER PRIMARY KEY) STRICT', oldest: 3 },\n`
-const DATABASE_STEP = `{ sql: 'ALTER TABLE @.message ADD COLUMN made_up text; ALTER TABLE @.delivery ADD COLUMN made_up integer NOT NULL DEFAULT 7; CREATE TABLE @.made_up (id integer PRIMARY KEY);', oldest: 1 }`
+const STEP = `  { sql: 'ALTER TABLE message ADD COLUMN made_up TEXT; ALTER TABLE delivery ADD COLUMN made_up INTEGER NOT NULL DEFAULT 7; CREATE TABLE made_up (id INTEGER PRIMARY KEY) STRICT', oldest: 3 },`
+const DATABASE_STEP = `  { sql: 'ALTER TABLE @.message ADD COLUMN made_up text; ALTER TABLE @.delivery ADD COLUMN made_up integer NOT NULL DEFAULT 7; CREATE TABLE @.made_up (id integer PRIMARY KEY);', oldest: 1 },`
 const REMOVAL = `{ sql: 'ALTER TABLE message DROP COLUMN last_listed_ms', oldest: MIGRATIONS.length }`
 
 export interface Versions extends AsyncDisposable {
@@ -43,21 +43,26 @@ async function asNext(copy: TemporaryDirectory): Promise<void> {
   await setVersion(copy, NEXT_VERSION)
   const file = join(copy.path, 'src/ledger/sqlite/schema/migrations.ts')
   const text = await readFile(file, 'utf8')
-  const changed = text
-    .replace(
-      /(export const MIGRATIONS[^\]]*\] = \[\n[^]*?)(\n\])/,
-      (_, list: string, end: string) => `${list}\n${STEP.trimEnd()}${end}`,
-    )
-    .replace(/(export const REMOVALS[^=]*= )\[\]/, (_, before: string) => `${before}[${REMOVAL}]`)
+  const changed = withStep(text, STEP).replace(
+    /(export const REMOVALS[^=]*= )\[\]/,
+    (_, before: string) => `${before}[${REMOVAL}]`,
+  )
   if (!changed.includes('made_up') || !changed.includes('DROP COLUMN'))
     throw new Error('the next version could not be made: the tables of migrations.ts look otherwise')
   await writeFile(file, changed)
   const ofDatabases = join(copy.path, 'src/ledger/postgres/schema/migrations.ts')
-  const before = await readFile(ofDatabases, 'utf8')
-  const after = before.replace('[{ sql: FIRST, oldest: 1 }]', (list) => list.replace(']', `, ${DATABASE_STEP}]`))
+  const after = withStep(await readFile(ofDatabases, 'utf8'), DATABASE_STEP)
   if (!after.includes('made_up'))
     throw new Error('the next version could not be made: the steps of migrations.ts look otherwise')
   await writeFile(ofDatabases, after)
+}
+
+/** One step more in the list of a file. */
+function withStep(text: string, step: string): string {
+  return text.replace(
+    /(export const MIGRATIONS[^\]]*\] = \[\n[^]*?)(\n\])/,
+    (_, list: string, end: string) => `${list}\n${step}${end}`,
+  )
 }
 
 /** A place where one version of the program is installed at a time. */
