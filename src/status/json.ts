@@ -5,7 +5,7 @@ import { toldError } from '../poll/report.ts'
 import { type PastPoll, pastPolls } from '../poll/account/polls.ts'
 import type { AskedTrouble } from './asked-trouble.ts'
 import type { AccountStatus, Resting } from './account.ts'
-import { lateJson } from './late.ts'
+import type { LateHost } from './late.ts'
 import { listedJson } from './sign-in-lines.ts'
 import type { MachineAtWork } from './machines.ts'
 import type { Status } from './status.ts'
@@ -38,7 +38,7 @@ function aroundJson({ daemon, destinations, machines, pauses, signIns, asked }: 
     },
     accountsFrom: asked === null ? null : askedJson(asked),
     destinations: destinations.map(restingJson),
-    late: (daemon.late ?? []).map((late) => lateJson(late, iso(late.sinceMs))),
+    late: (daemon.late ?? []).map(lateJson),
     machines: machines.map(machineJson),
     paused: pauses.map(pauseJson),
     signIns: signIns.map(listedJson),
@@ -75,6 +75,10 @@ function pollJson({ atMs, outcome, delivered, error }: PastPoll): object {
 
 function machineJson({ machine, sinceMs, lastSeenMs, accounts, version }: MachineAtWork): object {
   return { machine, since: iso(sinceMs), lastSeen: iso(lastSeenMs), accounts, version }
+}
+
+function lateJson({ host, accounts, lateMs, sinceMs }: LateHost): object {
+  return { host, accounts, seconds: Math.round(lateMs / 1000), since: iso(sinceMs) }
 }
 
 /** `until` null: until it is resumed. */

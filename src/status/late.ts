@@ -13,12 +13,8 @@ export interface LateHost {
   readonly sinceMs: number
 }
 
-/** `3 accounts are polled later than planned, up to 12 min`. */
+/** `3 accounts are polled later than planned, by up to 12 min: …`. */
 export function lateText({ accounts, lateMs }: Pick<LateHost, 'accounts' | 'lateMs'>): string {
   const are = accounts === 1 ? 'is' : 'are'
   return `${counted(accounts, 'account')} ${are} polled later than planned, by up to ${timeUntil(lateMs)}: more accounts than places: raise perHost (if the server allows it) or concurrency, or poll less often`
-}
-
-export function lateJson({ host, accounts, lateMs }: LateHost, since: string | null): object {
-  return { host, accounts, seconds: Math.round(lateMs / 1000), since }
 }
