@@ -1,6 +1,7 @@
 // The configuration that the daemon works by, and how a new one takes its place. One rule: a new one is taken over
 // whole or not at all, so all that may fail is tried before anything is changed.
 import { isDeepStrictEqual } from 'node:util'
+import { withUnchanged } from '../config/accounts/unchanged.ts'
 import type { Listen } from '../config/daemon/daemon.ts'
 import type { Account, Configuration } from '../config/schema.ts'
 import { resolveSecret, sameConfiguration } from '../config/values/secret.ts'
@@ -94,7 +95,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     const before = this.#configuration
     // Taken before the file is read, so that a change in between is noticed.
     const marked = await configurationMark(before.files, this.#context.env).catch(() => null)
-    const after = await load(yes, again)
+    const after = await withUnchanged(before, await load(yes, again))
     if (!isSameLedger(after, before)) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)
     const names = new Set(accounts.map(({ name }) => name))

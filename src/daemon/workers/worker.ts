@@ -1,5 +1,6 @@
 // A process that a daemon started to share its work (`--workers`): it plans and polls like the daemon, by the same ledger, and has no
 // socket, no page and no log. What it would write and tell, the daemon hears from it. It ends with the daemon, however that ends.
+import { withUnchanged } from '../../config/accounts/unchanged.ts'
 import type { Configuration } from '../../config/schema.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -40,11 +41,13 @@ export class Worker implements AsyncDisposable {
   readonly #poller: Poller
   readonly #scheduler: Scheduler
   readonly #uncaught: Uncaught
+  #configuration: Configuration
   #reloading: Promise<void> = Promise.resolve()
 
   private constructor(context: WorkerContext) {
     const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
     this.#context = context
+    this.#configuration = configuration
     const observer = {
       progress: (account: string) => this.#scheduler.heard(account),
       note: (account: string, text: string) => log.debug(text, { account }),
@@ -127,9 +130,10 @@ export class Worker implements AsyncDisposable {
   async #reload(): Promise<void> {
     const { load, log } = this.#context
     try {
-      const configuration = await load()
+      const configuration = await withUnchanged(this.#configuration, await load())
       await this.#scheduler.schedule(this.#accounts(configuration))
       this.#poller.configure(configuration)
+      this.#configuration = configuration
     } catch (error) {
       // Restarted by the daemon, it reads what is there then.
       log.warn('a worker could not reload the configuration: it is restarted', {
