@@ -2,6 +2,7 @@
 // Works on bytes as received, at most the first 64 KiB; every function is linear and never throws. Nothing here decides
 // whether a message is delivered, and nothing is ever rewritten (P119, P121).
 import { hash } from 'node:crypto'
+import { parseDateMs } from './header/date.ts'
 
 /** Servers that cut a header in TOP do so from 64 KiB on (P127); no field that matters stands beyond that. */
 export const HEADER_LIMIT_BYTES = 64 * 1024
@@ -9,9 +10,22 @@ const TAB = 9
 const LF = 10
 const CR = 13
 const SPACE = 32
+const COLON = 58
+const LETTER_A = 97
+/** Makes the code of a capital that of its small letter. */
+const LOWER = 32
 
-/** What identifies a message and is the same in TOP and in RETR. */
-const STABLE: ReadonlySet<string> = new Set(['from', 'to', 'cc', 'subject', 'date', 'message-id'])
+/** Of these `headerFacts` asks, by the code of their first letter; all but `received` identify a message and are the same in TOP and
+ *  in RETR. */
+const ASKED: readonly (string | undefined)[] = byFirstLetter([
+  'from',
+  'to',
+  'cc',
+  'subject',
+  'date',
+  'message-id',
+  'received',
+])
 
 /** What a server that keeps an mbox writes down in it (P128). */
 const STATE: ReadonlySet<string> = new Set([
@@ -77,7 +91,7 @@ export interface HeaderFacts {
   readonly receivedMs: number | null
 }
 
-/** All that is asked of the header of every message, in one go. */
+/** All that is asked of the header of every message, in one go: other fields are passed over by their first letter. */
 export function headerFacts(header: Buffer): HeaderFacts {
   const text = latin1(header)
   let stable = ''
@@ -86,17 +100,42 @@ export function headerFacts(header: Buffer): HeaderFacts {
   let subject: string | null = null
   let date: string | null = null
   let received: string | null = null
-  eachField(text, (name, value) => {
-    if (name === 'received') received ??= value
-    if (!STABLE.has(name)) return
-    stable += `${name}:${collapse(value)}\n`
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = fieldEnd(text, start)
+    const name = ASKED[text.charCodeAt(start) | LOWER]
+    const begin = name === undefined ? -1 : valueStart(text, start, name)
+    if (name === undefined || begin < 0) continue
+    if (name === 'received') {
+      received ??= text.slice(begin, end)
+      continue
+    }
+    const value = trimmed(text, begin, end)
+    stable += `${name}:${even(value)}\n`
     if (name === 'from') from ??= unfold(value)
     else if (name === 'subject') subject ??= unfold(value)
     else if (name === 'date') date ??= unfold(value)
     else if (name === 'message-id') messageId ??= unfold(value)
-  })
+  }
   const receivedMs = received === null ? null : stampMs(received)
   return { fingerprint: fingerprintOf(stable, text), messageId, from, subject, date, receivedMs }
+}
+
+function byFirstLetter(names: readonly string[]): readonly (string | undefined)[] {
+  const found: (string | undefined)[] = Array.from({ length: 256 }, () => undefined)
+  for (const name of names) found[name.charCodeAt(0)] = name
+  return found
+}
+
+/** Where the value of the field at `start` begins, if that is its name; else -1. As `fieldName` reads names. */
+function valueStart(text: string, start: number, name: string): number {
+  let at = start
+  for (let index = 0; index < name.length; index++, at++) {
+    const code = text.charCodeAt(at)
+    const wanted = name.charCodeAt(index)
+    if (code !== wanted && ((code | LOWER) !== wanted || wanted < LETTER_A)) return -1
+  }
+  while (isBlank(text.charCodeAt(at))) at++
+  return text.charCodeAt(at) === COLON ? at + 1 : -1
 }
 
 /** The fingerprint and the Message-ID alone. */
@@ -113,7 +152,7 @@ function fingerprintOf(stable: string, text: string): Buffer {
       if (!VOLATILE.has(name)) all += `${name}:${collapse(value)}\n`
     })
   }
-  return sha256(all).subarray(0, 16)
+  return Buffer.from(hash('sha256', all, 'binary').slice(0, 16), 'latin1')
 }
 
 /** How many bytes of the header are a server's own notes, line ends included; no more than such notes have. */
@@ -175,65 +214,12 @@ function stampMs(received: string): number | null {
   return semicolon < 0 ? null : parseDateMs(unfold(received.slice(semicolon + 1)))
 }
 
-const MONTHS: readonly string[] = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
-// Zone names of RFC 822, in hours; all others mean "unknown", which RFC 5322 section 4.3 reads as -0000.
-const ZONE_HOURS: Readonly<Record<string, number>> = {
-  EST: -5,
-  EDT: -4,
-  CST: -6,
-  CDT: -5,
-  MST: -7,
-  MDT: -6,
-  PST: -8,
-  PDT: -7,
-}
-const DATE =
-  /^[ \t]*(?:[a-z]{3}[ \t]*,)?[ \t]*(\d{1,2})[ \t]+([a-z]{3})[ \t]+(\d{4}|\d{2})[ \t]+(\d{2}):(\d{2})(?::(\d{2}))?[ \t]+(?:([+-])(\d{2})(\d{2})|([a-z]{1,5}))[ \t]*(?:\([^()]*\)[ \t]*)?$/i
-
-/** A date-time of RFC 5322 section 3.3, with the two-digit years and zone names of section 4.3 and one comment at the
- *  end. Null for all else. Not Date.parse: that one believes nearly anything. */
-export function parseDateMs(text: string): number | null {
-  if (text.length > 100) return null
-  const match = DATE.exec(text)
-  if (match === null) return null
-  const [
-    ,
-    day = '',
-    monthName = '',
-    yearText = '',
-    hour = '',
-    minute = '',
-    second = '0',
-    sign,
-    zoneHours,
-    zoneMinutes,
-    zone,
-  ] = match
-  const month = MONTHS.indexOf(monthName.toLowerCase())
-  const short = Number(yearText)
-  const year = yearText.length === 4 ? short : short < 50 ? 2000 + short : 1900 + short
-  if (month < 0 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60 || Number(zoneMinutes ?? '0') > 59)
-    return null
-  const dayMs = Date.UTC(year, month, Number(day))
-  // 31 Nov would silently be 1 Dec; a year below 100 would be in the 20th century.
-  const date = new Date(dayMs)
-  if (date.getUTCMonth() !== month || date.getUTCDate() !== Number(day) || date.getUTCFullYear() !== year) return null
-  const offsetMinutes =
-    zone === undefined
-      ? (sign === '-' ? -1 : 1) * (Number(zoneHours ?? '0') * 60 + Number(zoneMinutes ?? '0'))
-      : (ZONE_HOURS[zone.toUpperCase()] ?? 0) * 60
-  return dayMs + ((Number(hour) * 60 + Number(minute) - offsetMinutes) * 60 + Number(second)) * 1000
-}
-
 /** Calls `visit` with each field in order, until that answers false. The name is in lower case, the value as it was, with folds
  *  and line end. A line that is no field (mbox `From `, text without a colon) has the name '' and is its own value. */
 function eachField(text: string, visit: (name: string, value: string) => boolean | void): void {
   let colon = -1
   for (let start = 0, end = 0; start < text.length; start = end) {
-    do {
-      const lineEnd = text.indexOf('\n', end)
-      end = lineEnd < 0 ? text.length : lineEnd + 1
-    } while (end < text.length && isBlank(text.charCodeAt(end)))
+    end = fieldEnd(text, start)
     // Looked for only when the last one found lies behind: lines without a colon must not cost the square of their number.
     if (colon < start) {
       colon = text.indexOf(':', start)
@@ -242,6 +228,16 @@ function eachField(text: string, visit: (name: string, value: string) => boolean
     const name = colon < end ? fieldName(text, start, colon) : ''
     if (visit(name, text.slice(name === '' ? start : colon + 1, end)) === false) return
   }
+}
+
+/** Behind the line end of the field that begins at `start`, and of its folds. */
+function fieldEnd(text: string, start: number): number {
+  let end = start
+  do {
+    const lineEnd = text.indexOf('\n', end)
+    end = lineEnd < 0 ? text.length : lineEnd + 1
+  } while (end < text.length && isBlank(text.charCodeAt(end)))
+  return end
 }
 
 function fieldName(text: string, start: number, colon: number): string {
@@ -253,24 +249,34 @@ function fieldName(text: string, start: number, colon: number): string {
 }
 
 function unfold(value: string): string {
-  return trim(value.includes('\n') ? value.replaceAll(/\r?\n(?=[ \t])/g, '') : value)
+  const text = trim(value)
+  return text.includes('\n') ? text.replaceAll(/\r?\n(?=[ \t])/g, '') : text
 }
 
 /** White space that is not one space already: in a few fields only. */
 const UNEVEN = /[\t\r\n]| {2}/
 
 function collapse(value: string): string {
-  const text = trim(value)
+  return even(trim(value))
+}
+
+/** Each white space is one space, in a text without any around it. */
+function even(text: string): string {
   return UNEVEN.test(text) ? text.replaceAll(/[ \t\r\n]+/g, ' ') : text
 }
 
 /** White space of RFC 5322 only; a regular expression anchored at the end would be quadratic in blanks. */
 function trim(value: string): string {
-  let start = 0
-  let end = value.length
-  while (start < end && isSpace(value.charCodeAt(start))) start += 1
-  while (end > start && isSpace(value.charCodeAt(end - 1))) end -= 1
-  return value.slice(start, end)
+  return trimmed(value, 0, value.length)
+}
+
+/** A piece of `text`, without the white space around it. */
+function trimmed(text: string, from: number, to: number): string {
+  let start = from
+  let end = to
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1
+  return text.slice(start, end)
 }
 
 function isBlank(code: number): boolean {

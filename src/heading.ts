@@ -1,7 +1,8 @@
 // What a person recognises a message by: From, Subject and Date of its header, decoded (RFC 2047). The header is not trusted, and
 // nothing decoded here is ever delivered. Secrets are masked here: the ledger keeps it, and a server could repeat one in a field.
 // What is given is not safe to print: display() makes it so.
-import { firstFields, headerFacts, type HeaderFacts, parseDateMs } from './header.ts'
+import { parseDateMs } from './header/date.ts'
+import { firstFields, headerFacts, type HeaderFacts } from './header.ts'
 import type { Heading, Message, ReceivedFacts } from './message.ts'
 import { redact } from './redact.ts'
 

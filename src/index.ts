@@ -22,7 +22,7 @@
 //   oauth/     signing in at a provider, and access tokens for mail servers                             → oauth/oauth.ts
 //   pop3/      the protocol, without policy: network/ wire/ sign-in/ listing/ and a session on top      → pop3/session.ts
 //   ledger/    what was delivered, durably: the contract, and sqlite/, which implements it              → ledger/ledger.ts
-//   ground     what all rooms use: errors.ts message.ts header.ts display.ts redact.ts (and redact/) log.ts;
+//   ground     what all rooms use: errors.ts message.ts header.ts redact.ts (each with a folder) display.ts log.ts;
 //              program.ts runs other programs; providers.ts knows mail providers
 //
 // Five files explain the rest. This one. poll/poll.ts is the story of the program in ten lines. pop3/wire/decoder.ts turns bytes

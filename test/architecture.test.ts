@@ -55,7 +55,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['deliver', 'oauth'],
   ['pop3', 'ledger'],
   ['ground'],
-  ['redact'],
+  ['redact', 'header'],
 ]
 
 function roomOf(file: string): string {

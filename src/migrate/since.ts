@@ -1,6 +1,7 @@
 // Which messages are of a day or later (`--since`): the header tells, asked for with TOP n 0 once for each message and run.
 // One rule: a message without a date is moved, because one left behind is worse than one too many.
-import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
+import { parseDateMs } from '../header/date.ts'
+import { field, receivedDateMs, splitHeader } from '../header.ts'
 import type { PlannedFetch } from '../poll/plan/plan.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
 

@@ -55,6 +55,8 @@ function unit(digits: string | undefined, radix: number): string {
 }
 
 const ESCAPED = /[%+=\\&\n]/
+/** Printable, and nothing in it may be an escape: nearly every text. */
+const PLAIN = /^[ -$'-*,-<>-[\]-~]*$/
 
 /** Whether a secret has a piece with this key: the low bytes of four of its units, in small letters. */
 export type HasPiece = (key: number) => boolean
@@ -62,13 +64,37 @@ export type HasPiece = (key: number) => boolean
 /** False: no reading of `text` has a piece of a secret. The same as all of them would tell, in one pass and without making any: nearly
  *  every text is of that kind. True: one may have. */
 export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
-  if (ESCAPED.test(text) || (!PRINTABLE.test(text) && INVISIBLE.test(text))) return true
+  if (!PLAIN.test(text) && (ESCAPED.test(text) || INVISIBLE.test(text))) return true
+  const { values: base64 } = BASE64
+  const { values: hexadecimal } = HEX
   let key = 0
+  // As nextRun does for each kind of digits.
+  let high = 0
+  let low = 0
+  let digits = 0
+  let four = 0
+  let hexDigits = 0
   for (let index = 0; index < text.length; index++) {
-    key = (key << 8) | (small(text.charCodeAt(index)) & 255)
+    const code = text.charCodeAt(index)
+    key = (key << 8) | (small(code) & 255)
     if (index > 2 && hasPiece(key)) return true
+    const value = code < 128 ? (base64[code] ?? 255) : 255
+    if (value === 255) {
+      digits = hexDigits = 0
+      continue
+    }
+    digits++
+    high = ((high << 6) | (low >>> 18)) & 0xffffff
+    low = ((low << 6) | value) & 0xffffff
+    if (digits > 5 && hasPiece(foldedKey((high << 24) | low))) return true
+    if (digits > 5 && hasPiece(foldedKey((high << 22) | (low >>> 2)))) return true
+    if (digits > 5 && hasPiece(foldedKey((high << 20) | (low >>> 4)))) return true
+    const hex = hexadecimal[code] ?? 255
+    hexDigits = hex === 255 ? 0 : hexDigits + 1
+    four = (four << 4) | hex
+    if (hexDigits > 7 && hasPiece(foldedKey(four))) return true
   }
-  return nextRun(text, BASE64, hasPiece, 0) !== null || nextRun(text, HEX, hasPiece, 0) !== null
+  return false
 }
 
 /** All readings of `text` in which a secret may be, the plainest first. Linear in its length. */
@@ -221,14 +247,11 @@ function runEnd(text: string, from: number, values: Uint8Array): number {
   return end
 }
 
-/** Four bytes with ASCII capitals as small letters. */
+/** Four bytes with ASCII capitals as small letters, all at once: adding lifts a capital, and what is behind Z, into the high bit. */
 function foldedKey(key: number): number {
-  return (
-    (small((key >>> 24) & 255) << 24) |
-    (small((key >>> 16) & 255) << 16) |
-    (small((key >>> 8) & 255) << 8) |
-    small(key & 255)
-  )
+  const seven = key & 0x7f7f7f7f
+  const capitals = ((seven + 0x3f3f3f3f) ^ (seven + 0x25252525)) & ~key & 0x80808080
+  return key | (capitals >>> 2)
 }
 
 /** The code of an ASCII capital as that of its small letter, any other as it is. */
