@@ -157,6 +157,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/environment.ts': own('the environment'),
   'src/errors.ts': own('codes of Node'),
   'src/header.ts': { whose: 'senders', most: '64 KiB', deep: FLAT, growth: 'headers' },
+  'src/header/date.ts': { whose: 'senders', most: '100 characters', deep: FLAT, growth: 'headers' },
   'src/ledger/copy/copied.ts': own('names of columns of ours'),
   'src/ledger/postgres/copy/rows.ts': own('the ledger, which is ours'),
   'src/ledger/postgres/comparison.ts': own('the ledger, which is ours'),
@@ -233,7 +234,7 @@ const PLACES: Readonly<Record<string, Place>> = {
 
 /** What takes text apart. `exec` of a database takes none. */
 const TAKES_APART =
-  /JSON\.parse\(|\.split\(|new RegExp\(|\.matchAll\(|\.match\(|(?<!\b(?:database|lock|opened)|#database)\.exec\(|addressParser\(|decodeWords\(|yaml\.Lexer/
+  /JSON\.parse\(|\.split\(|new RegExp\(|\.matchAll\(|\.match\(|(?<!\b(?:database|lock|opened)|#database)\.exec\(|addressParser\(|fieldEnd\(|decodeWords\(|yaml\.Lexer/
 
 const sources = ['bin', 'src'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
