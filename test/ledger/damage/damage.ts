@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { checkLedger } from '../../../src/ledger/sqlite/mend/check.ts'
 import { repairLedger, type Repaired } from '../../../src/ledger/sqlite/mend/repair.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import type { MessageRecord } from '../../../src/ledger/records.ts'
 import { type Truth, truthOf } from './sample.ts'
 
 const PAGE = 4096
@@ -111,7 +112,7 @@ export async function judge(path: string, kind: DamageKind, truth: Truth, seed: 
         missing++
         continue
       }
-      if (known.state === told.state) after++
+      if (isAsGood(known, told)) after++
       if (told.state === 'delivered' && known.state === 'open' && !asking.has(account) && nameless.size === 0)
         faults.push(`${account} ${name} was delivered, is open, and nobody asks`)
       for (const { destination, recipient, state } of known.deliveries) {
@@ -134,10 +135,25 @@ export async function judge(path: string, kind: DamageKind, truth: Truth, seed: 
         : [truth.get(account)?.get(name)]
       if (known.state === 'delivered' && !told.some((each) => each?.state === 'delivered'))
         faults.push(`${account} ${name} counts as delivered, and is ${told[0]?.state ?? 'not there'}`)
+      if (known.state === 'seen' && told.every((each) => each === undefined || isOpenOrHeld(each)))
+        faults.push(`${account} ${name} counts as seen, and is ${told[0]?.state ?? 'not there'}`)
     }
   // Where two rows contradict each other, neither is believed.
   if (after < before - 4) faults.push(`worse than before: ${before} could be read, ${after} are left`)
   return { kind, what: 'repaired', before, after, all, faults: faults.map((fault) => `${seed}: ${fault}`) }
+}
+
+/** Nothing of it is sent again, and nothing that was not delivered counts as delivered. */
+function isAsGood(known: MessageRecord, told: MessageRecord): boolean {
+  if (known.state === told.state) return true
+  // Imported: nothing else says that it was delivered.
+  if (told.deliveries.length === 0) return told.state === 'delivered' && known.state === 'seen'
+  // Its row is broken behind its key: open, and nothing is left to be sent.
+  return told.state === 'delivered' && known.deliveries.length === told.deliveries.length
+}
+
+function isOpenOrHeld({ state }: MessageRecord): boolean {
+  return state === 'open' || state === 'held'
 }
 
 /** How many messages SQLite itself still reads in the damaged file as they were. */

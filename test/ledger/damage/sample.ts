@@ -85,6 +85,23 @@ async function fill(ledger: Ledger, name: string, count: number): Promise<void> 
       numbers.filter((at) => at % 5 === 1 && at % 17 !== 5).map((at) => key(uidlOf(at))),
     )
   }
+  // What a poll that was killed leaves: begun, handed over, known for the harm that it did, and never settled.
+  const cutOff = [0, 1, 2, 3].map((at) => key(`${name}-cut-${at}`))
+  await ledger.begin(
+    lease,
+    cutOff.map((each, at) => beginning(each, ['inbox', 'forward bob@example.org'], `c${at}`.padStart(16, '0'))),
+  )
+  await ledger.handOver(
+    lease,
+    cutOff.slice(2).map((each) => ({ key: each, destination: 'forward', recipient: 'bob@example.org' })),
+  )
+  await ledger.noteHarm(lease, [key(`${name}-harm`)], 'RETR')
+  // Given up before it came, and one that was only looked at.
+  await ledger.begin(lease, [
+    beginning(key(`${name}-left`), ['inbox'], 'left'.padStart(16, '0')),
+    beginning(key(`${name}-looked`), [], ''),
+  ])
+  await ledger.abandon(lease, [{ key: key(`${name}-left`), reason: null, counts: false }])
   await ledger.finish(
     lease,
     pollEnd({

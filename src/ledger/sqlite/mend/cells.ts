@@ -1,5 +1,6 @@
 // The rows that stand on a page of a SQLite file, whichever table it belongs to and whether a tree still leads to it. A cell that
-// is not whole, or lies where none can lie, is counted as broken and gives nothing. https://sqlite.org/fileformat.html, 1.6 and 2.
+// is not whole, or lies where none can lie, is counted as broken; what can be read of it is told apart from the others.
+// https://sqlite.org/fileformat.html, 1.6 and 2.
 import type { Pages } from './pages.ts'
 
 export type Value = null | number | string | Buffer
@@ -12,6 +13,8 @@ export interface Cell {
 
 export interface Found {
   readonly cells: readonly Cell[]
+  /** Of broken ones: the values up to the first that cannot be what SQLite wrote, if there are any. They may be anybody's. */
+  readonly parts: readonly Cell[]
   readonly broken: number
 }
 
@@ -34,11 +37,11 @@ export function cellsOn(number: number, pages: Pages): Found {
   const start = number === 1 ? FILE_HEADER_BYTES : 0
   const type = page?.[start]
   if (page === null || (type !== TABLE_LEAF && type !== INDEX_LEAF && type !== INDEX_INTERIOR))
-    return { cells: [], broken: 0 }
+    return { cells: [], parts: [], broken: 0 }
   const count = page.readUInt16BE(start + 3)
   const pointers = start + LEAF_HEADER_BYTES + (type === INDEX_INTERIOR ? 4 : 0)
   const first = pointers + 2 * count
-  if (first + LEAST_CELL_BYTES * count > page.length) return { cells: [], broken: 1 }
+  if (first + LEAST_CELL_BYTES * count > page.length) return { cells: [], parts: [], broken: 1 }
   const standing = pages.standing(number)
   const found: Placed[] = []
   for (let at = 0; at < count; at++) {
@@ -47,14 +50,20 @@ export function cellsOn(number: number, pages: Pages): Found {
     // Where the file was cut, zeros stand in place of the rest: that would be another message's UIDL.
     if (placed !== null && placed.to <= standing) found.push(placed)
   }
-  const sound = apart(found)
-  return { cells: sound.map(({ cell }) => cell), broken: count - sound.length }
+  const sound = new Set(apart(found.filter(({ isWhole }) => isWhole)))
+  const parts = found.filter((each) => !sound.has(each) && each.cell.values.length > 0)
+  return {
+    cells: [...sound].map(({ cell }) => cell),
+    parts: parts.map(({ cell }) => cell),
+    broken: count - sound.size,
+  }
 }
 
 interface Placed {
   readonly from: number
   readonly to: number
   readonly cell: Cell
+  readonly isWhole: boolean
 }
 
 /** Cells never overlap: where two do, a pointer or a length is wrong, and nothing tells which. */
@@ -78,11 +87,11 @@ function cellAt(page: Buffer, from: number, type: number, pages: Pages): Placed 
   const most = type === TABLE_LEAF ? page.length - 35 : Math.floor(((page.length - 12) * 64) / 255) - 23
   const local = localBytes(bytes, most, page.length)
   const to = reader.at + local + (local < bytes ? 4 : 0)
-  if (to > page.length) return null
   const head = page.subarray(reader.at, reader.at + local)
-  const payload = local < bytes ? overflown(head, page.readUInt32BE(reader.at + local), bytes, pages) : head
-  const values = payload === null ? null : valuesOf(payload)
-  return values === null ? null : { from, to, cell: { rowid, values } }
+  const payload =
+    to > page.length ? null : local < bytes ? overflown(head, page.readUInt32BE(reader.at + local), bytes, pages) : head
+  const { values, isWhole } = valuesOf(payload ?? head)
+  return { from, to: Math.min(to, page.length), cell: { rowid, values }, isWhole: isWhole && payload !== null }
 }
 
 /** How much of a row stands on its own page. */
@@ -113,24 +122,25 @@ function overflown(head: Buffer, first: number, bytes: number, pages: Pages): Bu
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Null: it is no row. */
-function valuesOf(payload: Buffer): readonly Value[] | null {
+/** Of a payload, or of its beginning. Not whole: it is no row, or ends before its last value. */
+function valuesOf(payload: Buffer): { readonly values: readonly Value[]; readonly isWhole: boolean } {
   const header = new Reader(payload, 0)
   const end = header.varint()
-  if (end === null || end > payload.length || end < header.at) return null
   const values: Value[] = []
+  if (end === null || end > payload.length || end < header.at) return { values, isWhole: false }
   let at = end
   while (header.at < end) {
     const type = header.varint()
     const bytes = type === null ? null : bytesOf(type)
-    if (type === null || bytes === null || header.at > end || at + bytes > payload.length) return null
+    if (type === null || bytes === null || header.at > end || at + bytes > payload.length)
+      return { values, isWhole: false }
     const value = valueOf(type, payload.subarray(at, at + bytes))
-    if (value === undefined || values.length === MOST_COLUMNS) return null
+    if (value === undefined || values.length === MOST_COLUMNS) return { values, isWhole: false }
     values.push(value)
     at += bytes
   }
   // Nothing stands behind the last value.
-  return at === payload.length ? values : null
+  return { values, isWhole: at === payload.length }
 }
 
 const NUMBER_BYTES = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0]

@@ -36,6 +36,11 @@ export function kindOf({ rowid, values }: Cell): Kind | null {
   return found?.[0] ?? null
 }
 
+/** Of a broken row: does it begin as a message does, up to its key and what follows that? */
+export function isMessageKey({ rowid, values }: Cell): boolean {
+  return rowid !== null && values.map(letter).join('').startsWith('0nbnn')
+}
+
 function letter(value: Value): string {
   if (value === null) return '0'
   return typeof value === 'number' ? 'n' : typeof value === 'string' ? 't' : 'b'

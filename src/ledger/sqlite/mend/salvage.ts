@@ -1,10 +1,11 @@
 // Saves what can be read of a damaged ledger into a new one. Rows are taken wherever they stand in the file; SQLite's own tables
 // and constraints judge them once more. Nothing that is in doubt is believed:
 //   - A message counts as delivered only where the row says so twice. In doubt it is open, and the next poll looks for it (P1).
-//   - A message whose key the index spells otherwise is dropped: it may be another one, that was never delivered.
+//   - A message whose key the index spells otherwise is dropped: it may be another one, that was never delivered. One whose row is
+//     broken behind its key, and whose key the index confirms, is open: what was delivered of it is known.
 //   - Ages begin anew: no mail leaves a server for a number that may be wrong.
 //   - Of deliveries only those are kept that are done: what is left to do is decided anew, so that no flipped letter sends mail
-//     to somebody else. What was delivered stays delivered (P2).
+//     to somebody else. What was delivered stays delivered (P2), unless it may be another delivery (deliveries.ts).
 //   - An account of which something is missing or open asks before it sends (ERR_FIRST_POLL); one whose name is lost gets a name of
 //     its own, by which the account is found again (ERR_ACCOUNT_RENAMED).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
@@ -13,7 +14,8 @@ import { APPLICATION_ID, migrate } from '../schema/migrations.ts'
 import { DELIVERED, DONE, HELD, number, OPEN, rowOf, rowsOf, SEEN, text } from '../rows/row.ts'
 import { type Cell, cellsOn, type Value } from './cells.ts'
 import type { Pages } from './pages.ts'
-import { kindOf, type Table } from './rows.ts'
+import { judgeDeliveries, outOfOrder } from './deliveries.ts'
+import { isMessageKey, kindOf, type Table } from './rows.ts'
 
 export interface Loss {
   readonly account: string
@@ -50,19 +52,24 @@ export async function salvage(pages: Pages, draft: string, nowMs: number): Promi
     await migrate(database, draft)
     database.exec(`CREATE TEMP TABLE key (id INTEGER, account INTEGER, uidl BLOB, copy INTEGER);
       CREATE TEMP TABLE name (id INTEGER, name TEXT); CREATE TEMP TABLE doubt (id INTEGER PRIMARY KEY);
-      CREATE TEMP TABLE spare AS SELECT * FROM message WHERE 0`)
+      CREATE TEMP TABLE spare AS SELECT * FROM message WHERE 0;
+      CREATE TEMP TABLE part AS SELECT id, account, uidl, copy FROM message WHERE 0;
+      CREATE TEMP TABLE split AS SELECT message, destination, recipient FROM delivery WHERE 0;
+      CREATE TEMP TABLE tried (message INTEGER PRIMARY KEY)`)
     const rows = new Rows(database)
     database.exec('BEGIN')
     let broken = 0
     for (let page = 1; page <= pages.count; page++) {
       const found = cellsOn(page, pages)
       broken += found.broken
-      for (const cell of found.cells) if (!rows.take(cell)) broken++
+      const misplaced = outOfOrder(found.cells)
+      for (const cell of found.cells) if (misplaced.has(cell) || !rows.take(cell)) broken++
+      for (const cell of found.parts) rows.takePart(cell)
       if (page % PAGES_AT_ONCE === 0) await turn()
     }
-    const result = judged(database, nowMs)
+    const { disbelieved, ...result } = judged(database, nowMs)
     database.exec('COMMIT')
-    return { ...result, broken }
+    return { ...result, broken: broken + disbelieved }
   } finally {
     database.close()
   }
@@ -76,6 +83,9 @@ class Rows {
   readonly #name: StatementSync
   readonly #same: StatementSync
   readonly #doubt: StatementSync
+  readonly #part: StatementSync
+  readonly #intent: StatementSync
+  readonly #split: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#database = database
@@ -93,6 +103,11 @@ class Rows {
     this.#doubt = database.prepare(
       'INSERT OR IGNORE INTO temp.doubt SELECT id FROM message WHERE id = ?1 OR (account = ?2 AND uidl = ?3 AND copy = ?4)',
     )
+    this.#part = database.prepare('INSERT INTO temp.part (id, account, uidl, copy) VALUES (?, ?, ?, ?)')
+    this.#intent = database.prepare(
+      'SELECT intent FROM delivery WHERE message = ? AND destination = ? AND recipient = ?',
+    )
+    this.#split = database.prepare('INSERT INTO temp.split VALUES (?, ?, ?)')
   }
 
   /** False: it looked like a row of ours and cannot be one. */
@@ -109,9 +124,12 @@ class Rows {
         const given = own.slice(0, columns.length)
         const { changes } = this.#insert(kind, columns.slice(0, given.length)).run(...given)
         if (changes === 0 && kind === 'message') this.#again(given, columns)
+        if (changes === 0 && kind === 'delivery') this.#otherDelivery(given)
       }
       return true
     } catch {
+      // A value that its column cannot have.
+      this.takePart(cell)
       return false
     }
   }
@@ -122,6 +140,18 @@ class Rows {
     if (rowOf(this.#same, id, account, uidl, copy, state) !== null) return
     this.#doubt.run(id, account, uidl, copy)
     this.#insert('temp.spare', columns.slice(0, values.length)).run(...values)
+  }
+
+  #otherDelivery(values: readonly Value[]): void {
+    const [message = null, destination = null, recipient = null, , intent = null] = values
+    if (rowOf(this.#intent, message, destination, recipient)?.[0] !== intent)
+      this.#split.run(message, destination, recipient)
+  }
+
+  /** What is left of a broken row: the key of a message, or nothing. */
+  takePart(cell: Cell): void {
+    const [, account = null, uidl = null, copy = null] = cell.values
+    if (isMessageKey(cell)) this.#part.run(cell.rowid, account, uidl, copy)
   }
 
   #insert(table: Table | 'temp.spare', columns: readonly string[]): StatementSync {
@@ -144,13 +174,15 @@ const JSON_COLUMNS: readonly (readonly [table: string, column: string, otherwise
   ['message', 'harm', 'NULL'],
 ]
 
-/** Takes back what is in doubt, and tells what is missing. */
-function judged(database: DatabaseSync, nowMs: number): Omit<Salvaged, 'broken'> {
+/** Takes back what is in doubt, and tells what is missing. `disbelieved`: rows that are whole. */
+function judged(database: DatabaseSync, nowMs: number): Omit<Salvaged, 'broken'> & { readonly disbelieved: number } {
   for (const [table, column, otherwise] of JSON_COLUMNS)
     database.exec(
       `UPDATE ${table} SET ${column} = ${otherwise} WHERE ${column} IS NOT NULL AND NOT json_valid(${column})`,
     )
+  judgeKeys(database, nowMs)
   const nameless = judgeAccounts(database)
+  const disbelieved = judgeDeliveries(database)
   judgeMessages(database, nowMs)
   const losses = lossesOf(database)
   const asking = askingOf(database, new Set(losses.map(({ account }) => account)))
@@ -161,7 +193,7 @@ function judged(database: DatabaseSync, nowMs: number): Omit<Salvaged, 'broken'>
   const [accounts, messages] = rowOf(
     database.prepare('SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM message)'),
   ) ?? [0, 0]
-  return { accounts: number(accounts), messages: number(messages), losses, asking, nameless }
+  return { accounts: number(accounts), messages: number(messages), losses, asking, nameless, disbelieved }
 }
 
 /** An account that the index of names calls otherwise may be another one. One that messages name and that is not there gets a name
@@ -181,7 +213,7 @@ function judgeAccounts(database: DatabaseSync): readonly string[] {
   return rowsOf(lost).map((row) => text(row[0]))
 }
 
-function judgeMessages(database: DatabaseSync, nowMs: number): void {
+function judgeKeys(database: DatabaseSync, nowMs: number): void {
   const keyOf = (row: string): string =>
     `EXISTS (SELECT 1 FROM temp.key k WHERE k.id = ${row}.id AND k.account = ${row}.account AND k.uidl = ${row}.uidl
       AND k.copy = ${row}.copy)`
@@ -194,18 +226,25 @@ function judgeMessages(database: DatabaseSync, nowMs: number): void {
       AND NOT ${keyOf('m')};
     INSERT OR IGNORE INTO temp.doubt SELECT id FROM message WHERE state NOT IN (0, 1, 2, 3, 4) OR id <= 0;
     DELETE FROM message WHERE id IN (SELECT id FROM temp.doubt);
+    INSERT OR IGNORE INTO message (id, account, uidl, copy, state, attempts, first_seen_ms)
+      SELECT id, account, uidl, copy, ${OPEN}, 1, ${nowMs} FROM temp.part WHERE id > 0 AND ${keyOf('part')}`)
+}
+
+function judgeMessages(database: DatabaseSync, nowMs: number): void {
+  database.exec(`
+    INSERT OR IGNORE INTO temp.tried SELECT message FROM delivery;
     DELETE FROM delivery WHERE message NOT IN (SELECT id FROM message);
     UPDATE delivery SET state = ${DONE}, retry_after_ms = 0, error = NULL WHERE receipt IS NOT NULL AND settled_ms IS NOT NULL;
     DELETE FROM delivery WHERE state <> ${DONE} OR receipt IS NULL OR settled_ms IS NULL`)
   const isUndone = 'delivered_ms IS NULL'
-  const hasRows = 'EXISTS (SELECT 1 FROM delivery d WHERE d.message = message.id)'
+  const wasTried =
+    '(id IN (SELECT message FROM temp.tried) OR received_bytes IS NOT NULL OR attempts > 0 OR reason IS NOT NULL OR harm IS NOT NULL)'
   const wasReceived = 'received_bytes IS NOT NULL AND length(digest) = 32'
   database.exec(`
-    UPDATE message SET state = ${OPEN} WHERE state = ${DELIVERED} AND ${isUndone}
-      AND (${hasRows} OR received_bytes IS NOT NULL OR attempts > 0 OR reason IS NOT NULL);
+    UPDATE message SET state = ${OPEN} WHERE state = ${DELIVERED} AND ${isUndone} AND ${wasTried};
     UPDATE message SET state = ${SEEN} WHERE state = ${DELIVERED} AND ${isUndone} AND fingerprint IS NULL;
     UPDATE message SET state = ${OPEN} WHERE state = ${SEEN} AND NOT (${isUndone})
-      OR state = ${SEEN} AND (${hasRows} OR received_bytes IS NOT NULL);
+      OR state = ${SEEN} AND ${wasTried};
     UPDATE message SET state = ${DELIVERED} WHERE state = ${OPEN} AND NOT (${isUndone}) AND ${wasReceived};
     UPDATE message SET state = ${OPEN} WHERE state = 4;
     UPDATE message SET retry_after_ms = 0, attempts = 0 WHERE state = ${OPEN};
