@@ -90,6 +90,8 @@ export class Undone {
         notes.map(({ key, reason }) => ({ key, pending: { reason, tried: true } })),
       )
     const begun = all.filter(({ begins }) => begins).slice(0, MOST_TOLD)
+    // Nearly always, and then nothing is to be looked up.
+    if (begun.length === 0) return
     const known = await run.ledger.known(
       account.name,
       begun.map(({ key }) => key),

@@ -25,7 +25,8 @@ interface Settings {
   readonly busyLimitMs: number
   /** Called when a transaction begins: another process may have changed anything since the last one. */
   begun(): void
-  /** Throws when the file is not where it was; nothing is written then. */
+  /** Throws when the file is not where it was; nothing is written then. Asked before each transaction, and once more before the commit
+   *  of one that is to last. */
   requirePresent(): void
 }
 
@@ -109,7 +110,8 @@ export class GroupCommit {
     let current: Change | null = null
     try {
       this.#settings.requirePresent()
-      this.#setSynchronous(changes.every((change) => change.durability === 'process') ? 'NORMAL' : 'FULL')
+      const lasts = changes.some((change) => change.durability === 'disk')
+      this.#setSynchronous(lasts ? 'FULL' : 'NORMAL')
       this.#begin.run()
       this.#refuseNewer()
       this.#settings.begun()
@@ -119,7 +121,7 @@ export class GroupCommit {
         told.push(change.apply())
       }
       current = null
-      this.#settings.requirePresent()
+      if (lasts) this.#settings.requirePresent()
       this.#commit.run()
       this.#busySinceMs = null
       this.#queue = changes.slice(told.length)

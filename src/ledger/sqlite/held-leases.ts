@@ -1,20 +1,16 @@
 // The leases that this process has, and those that it claims because an account is due. Rows and lock files, which tell one process
 // from another, are in lease.ts.
-import { setTimeout as wait } from 'node:timers/promises'
 import type { AccountRecord } from '../account.ts'
 import { type Lease, leaseLost } from '../lease.ts'
 import type { Claim, Claimed } from '../ledger.ts'
+import type { Pause } from '../pause.ts'
 import type { Access } from './access.ts'
 import type { LeaseRows } from './lease.ts'
 import { type AccountRows, WOKEN } from './rows/accounts.ts'
+import type { PauseRows } from './rows/pauses.ts'
 
 /** A process in the way for this long may have been stopped. */
 const BLOCKED_MS = 1000
-
-/** False: it was ended. */
-function lasts(ms: number, ended: AbortSignal): Promise<boolean> {
-  return wait(ms, true, { signal: ended, ref: false }).catch(() => false)
-}
 
 const HELD = { lease: null, why: 'held' } as const
 type Early = Extract<Claimed, { why: 'early' }>
@@ -27,13 +23,15 @@ export class HeldLeases {
   readonly #access: Access
   readonly #rows: LeaseRows
   readonly #accounts: AccountRows
+  readonly #pauses: PauseRows
   /** By account; null: it is being asked for, by nobody else of this process meanwhile. */
   readonly #held = new Map<string, HeldLease | null>()
 
-  constructor(access: Access, rows: LeaseRows, accounts: AccountRows) {
+  constructor(access: Access, rows: LeaseRows, accounts: AccountRows, pauses: PauseRows) {
     this.#access = access
     this.#rows = rows
     this.#accounts = accounts
+    this.#pauses = pauses
   }
 
   async lease(account: string): Promise<Lease | null> {
@@ -48,15 +46,16 @@ export class HeldLeases {
   async #claim(account: string, claim: Claim | null): Promise<Claimed> {
     if (this.#held.has(account)) return { lease: null, why: 'held' }
     this.#held.set(account, null)
-    const ended = new AbortController()
+    const blocked = new Blocked()
     try {
       const early = await this.#early(account, claim)
       if (early !== null) {
         this.#held.delete(account)
         return early
       }
-      const taking = this.#access.write(() => (ended.signal.aborted ? HELD : this.#take(account, claim)), 'process')
-      const taken = await Promise.race([taking, this.#whereBlocked(account, ended.signal)])
+      const taking = this.#access.write(() => (blocked.ended ? HELD : this.#take(account, claim)), 'process')
+      blocked.watch(() => this.#isKeptByBlocked(account))
+      const taken = await Promise.race([taking, blocked.promise])
       if (taken.lease === null) this.#held.delete(account)
       else this.#held.set(account, taken.lease)
       return taken
@@ -64,7 +63,7 @@ export class HeldLeases {
       this.#held.delete(account)
       throw thrown
     } finally {
-      ended.abort()
+      blocked.end()
     }
   }
 
@@ -80,16 +79,10 @@ export class HeldLeases {
     return dueInMs <= 0 || dueInMs > dueWithinMs ? null : { lease: null, why: 'early', dueInMs }
   }
 
-  /** Resolves once nothing can be written and another process has the account: that one may have been stopped in the middle of a
-   *  commit (S048). Else never, and not before so long: a lock that is tried looks taken to those who try it meanwhile. */
-  async #whereBlocked(account: string, ended: AbortSignal): Promise<typeof HELD> {
-    const { promise: never } = Promise.withResolvers<typeof HELD>()
-    while (await lasts(BLOCKED_MS, ended)) {
-      if (!this.#access.isBlocked) continue
-      const isHeld = await this.#access.read(() => this.#rows.isHeldByOther(account)).catch(() => false)
-      if (isHeld) return HELD
-    }
-    return await never
+  /** Can nothing be written, and has another process the account? That one may have been stopped in the middle of a commit (S048). */
+  async #isKeptByBlocked(account: string): Promise<boolean> {
+    if (!this.#access.isBlocked) return false
+    return await this.#access.read(() => this.#rows.isHeldByOther(account)).catch(() => false)
   }
 
   /** Inside a transaction, which may be run again. */
@@ -106,7 +99,9 @@ export class HeldLeases {
     const record = this.#accounts.read(account)
     // Whoever has the lease has the mark: cut short in the middle of its changes, it leaves none.
     if ((record?.mark ?? null) !== null) this.#accounts.unmark(this.#accounts.idOf(account))
-    return { lease: new HeldLease(account, tokens++, record, () => this.#release(account, rows)), woken }
+    const paused = this.#pauses.around(account, nowMs)
+    const lease = new HeldLease(account, tokens++, { record, paused }, () => this.#release(account, rows))
+    return { lease, woken }
   }
 
   async #release(account: string, rows: readonly string[]): Promise<void> {
@@ -134,18 +129,56 @@ export class HeldLeases {
   }
 }
 
+/** A claim that waits for its turn to write, while that may never come. An object of a poll each: plain, with one timer. */
+class Blocked {
+  readonly promise: Promise<typeof HELD>
+  readonly #resolve: (held: typeof HELD) => void
+  #timer: NodeJS.Timeout | null = null
+  /** Nobody waits for the claim any more. */
+  ended = false
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<typeof HELD>()
+    this.promise = promise
+    this.#resolve = resolve
+  }
+
+  /** Ends the wait once `isKept` says so. Never before so long: a lock that is tried looks taken to those who try it meanwhile. */
+  watch(isKept: () => Promise<boolean>): void {
+    this.#timer = setTimeout(() => {
+      void isKept().then((kept) => {
+        if (this.ended) return
+        if (kept) this.#resolve(HELD)
+        else this.watch(isKept)
+      })
+    }, BLOCKED_MS).unref()
+  }
+
+  end(): void {
+    this.ended = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+}
+
 class HeldLease implements Lease {
   readonly account: string
   readonly token: number
   readonly record: AccountRecord | null
+  readonly paused: readonly Pause[]
   readonly #lost = new AbortController()
   readonly #giveBack: () => Promise<void>
   #givenBack: Promise<void> | null = null
 
-  constructor(account: string, token: number, record: AccountRecord | null, giveBack: () => Promise<void>) {
+  constructor(
+    account: string,
+    token: number,
+    { record, paused }: Pick<HeldLease, 'record' | 'paused'>,
+    giveBack: () => Promise<void>,
+  ) {
     this.account = account
     this.token = token
     this.record = record
+    this.paused = paused
     this.#giveBack = giveBack
   }
 

@@ -94,10 +94,10 @@ class OpenFile {
     })
     this.access = new Access(path, surroundings, commit, this.accounts)
     const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
-    this.leases = new HeldLeases(this.access, leases, this.accounts)
+    this.pauseRows = new PauseRows(database)
+    this.leases = new HeldLeases(this.access, leases, this.accounts, this.pauseRows)
     const scheduled = { accounts: this.accounts, leases, memos: this.days }
     this.schedule = new SqliteSchedule(this.access, scheduled, changesOf(database))
-    this.pauseRows = new PauseRows(database)
     this.pauses = new SqlitePauses(this.pauseRows, this.access)
     const rows = { accounts: this.accounts, days: this.days, pauses: this.pauseRows }
     this.records = new SqliteRecords(database, rows, this.access)

@@ -15,10 +15,7 @@ export function dayCounts(
   { before, facts, failures: now }: After,
   nowMs: number,
 ): DayCounts | null {
-  const kept = Object.entries({ ...before.facts, ...facts }).flatMap(([name, fact]) =>
-    fact === null ? [] : [[name, fact]],
-  )
-  const sinceMs = waitingSinceMs({ facts: Object.fromEntries(kept) as Record<string, string> })
+  const sinceMs = waitingSinceMs(before, facts)
   const longestWaitMs = sinceMs === null ? 0 : Math.max(0, nowMs - sinceMs)
   const failures = now > before.failures ? 1 : 0
   return delivered + bytes + failures + longestWaitMs === 0 ? null : { delivered, bytes, failures, longestWaitMs }

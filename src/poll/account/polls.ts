@@ -26,7 +26,12 @@ export function pollsFact(
   { outcome, delivered, error }: Pick<AccountReport, 'outcome' | 'delivered' | 'error'>,
   nowMs: number,
 ): FactChanges {
-  const told = error === null ? null : { code: error.code, message: display(error.message, MESSAGE_LENGTH) }
+  // What was said of the others stays said: nearly always, and then no line is read.
+  if (error === null) {
+    const lines = before.facts[POLLS]?.split('\n', MOST - 1) ?? []
+    return { [POLLS]: [`${nowMs} ${outcome} ${delivered} `, ...lines].join('\n') }
+  }
+  const told = { code: error.code, message: display(error.message, MESSAGE_LENGTH) }
   const polls = [{ atMs: nowMs, outcome, delivered, error: told }, ...pastPolls(before)].slice(0, MOST)
   const lines = polls.map(({ atMs, error: own, ...poll }, at) => {
     const newer = polls[at - 1]?.error ?? null

@@ -13,8 +13,11 @@ export function waitingFacts(sinceMs: number | null, { jumps = [] }: Checkpoints
   return { [DEFERRED_SINCE]: sinceMs === null ? null : String(Math.min(Math.max(sinceMs, jumpedMs), nowMs)) }
 }
 
-/** Null: none waits. */
-export function waitingSinceMs({ facts }: Pick<AccountRecord, 'facts'>): number | null {
-  const fact = facts[DEFERRED_SINCE]
-  return fact === undefined ? null : Number(fact)
+/** Null: none waits. `changes`: of these facts, which are not in them yet. */
+export function waitingSinceMs(
+  { facts }: Pick<AccountRecord, 'facts'>,
+  { [DEFERRED_SINCE]: changed }: FactChanges = {},
+): number | null {
+  const fact = changed === undefined ? facts[DEFERRED_SINCE] : changed
+  return fact === undefined || fact === null ? null : Number(fact)
 }

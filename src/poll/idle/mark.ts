@@ -72,9 +72,22 @@ export class Mark {
 }
 
 function digestOf(print: string, { account, destinations, lastPollMs }: Surroundings): Buffer {
+  return hash('sha256', JSON.stringify([lastPollMs, configuredDigest(account, destinations), print]), 'buffer')
+}
+
+/** Of what is configured: the same objects from poll to poll, until a reload brings others. */
+const digests = new WeakMap<
+  Account,
+  { readonly destinations: Configuration['destinations']; readonly digest: string }
+>()
+
+function configuredDigest(account: Account, destinations: Configuration['destinations']): string {
+  const known = digests.get(account)
+  if (known?.destinations === destinations) return known.digest
   // For a message that is held because its answers were lost it matters what its destinations are.
   const goes = possibleNames(account).map((name) => [name, showsWhatItHas(name, destinations)])
   // Secrets print as a mask.
-  const text = JSON.stringify([about.version, lastPollMs, account, goes, print])
-  return hash('sha256', text, 'buffer')
+  const digest = hash('sha256', JSON.stringify([about.version, account, goes]))
+  digests.set(account, { destinations, digest })
+  return digest
 }

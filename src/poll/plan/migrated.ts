@@ -32,8 +32,7 @@ const SAME_TIME_MS = 2000
 
 /** The ledgers of finished migrations, as the polls of a process see them. */
 export class Migrated {
-  readonly #statePath: string
-  readonly #env: NodeJS.ProcessEnv
+  readonly #folders: ReadonlySet<string>
   /** By file, as long as it stays as it is: a first poll of ten thousand accounts is not to open each ten thousand times. */
   readonly #read = new Map<
     string,
@@ -44,14 +43,13 @@ export class Migrated {
   readonly #files = new Map<string, { readonly version: string | null; readonly files: readonly string[] }>()
 
   constructor({ statePath }: Pick<Configuration, 'statePath'>, env: NodeJS.ProcessEnv) {
-    this.#statePath = statePath
-    this.#env = env
+    this.#folders = foldersOf([statePath, ...usualOf(env)])
   }
 
   /** Those that know this mailbox. */
   async of(account: Account): Promise<readonly string[]> {
     const found: string[] = []
-    for (const folder of foldersOf([this.#statePath, ...this.#usual()]))
+    for (const folder of this.#folders)
       for (const file of await this.#ledgersIn(folder))
         if ((await this.#mailboxes(file)).some((identity) => isOf(identity, account))) found.push(file)
     return found
@@ -66,16 +64,6 @@ export class Migrated {
     return files
   }
 
-  /** Without a configuration a migration has its ledger beside the usual one. */
-  #usual(): readonly string[] {
-    try {
-      return [usualStatePath(this.#env)]
-    } catch {
-      // A service may have no home.
-      return []
-    }
-  }
-
   #mailboxes(file: string): Promise<readonly AccountIdentity[]> {
     const version = versionOf(file)
     const known = this.#read.get(file)
@@ -84,6 +72,16 @@ export class Migrated {
     const mailboxes = finishedIn(file).catch(() => [])
     this.#read.set(file, { version, mailboxes })
     return mailboxes
+  }
+}
+
+/** Without a configuration a migration has its ledger beside the usual one. */
+function usualOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    return [usualStatePath(env)]
+  } catch {
+    // A service may have no home.
+    return []
   }
 }
 

@@ -6,17 +6,26 @@ import type { Run } from './run.ts'
 /** Lasts as long as the poll does. */
 export class LeasedRun implements Disposable {
   readonly run: Run
-  readonly #signals: readonly JoinedSignal[]
+  readonly #signal: JoinedSignal
+  #deliverySignal: JoinedSignal | null = null
 
   constructor(run: Run, { lost }: Lease) {
-    const signal = new JoinedSignal(run.signal, lost)
-    const deliverySignal = new JoinedSignal(run.deliverySignal, lost)
-    this.#signals = [signal, deliverySignal]
-    this.run = { ...run, signal: signal.signal, deliverySignal: deliverySignal.signal }
+    this.#signal = new JoinedSignal(run.signal, lost)
+    // Most polls deliver nothing.
+    const deliverySignal = (): AbortSignal =>
+      (this.#deliverySignal ??= new JoinedSignal(run.deliverySignal, lost)).signal
+    this.run = {
+      ...run,
+      signal: this.#signal.signal,
+      get deliverySignal() {
+        return deliverySignal()
+      },
+    }
   }
 
   [Symbol.dispose](): void {
-    for (const signal of this.#signals) signal[Symbol.dispose]()
+    this.#signal[Symbol.dispose]()
+    this.#deliverySignal?.[Symbol.dispose]()
   }
 }
 

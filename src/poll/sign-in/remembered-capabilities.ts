@@ -88,9 +88,17 @@ export class RememberedCapabilities {
   }
 }
 
-function markOf({ names, sasl }: Capabilities): string {
+/** The same answer is the same object, mostly. */
+const marks = new WeakMap<Capabilities, string>()
+
+function markOf(capabilities: Capabilities): string {
+  const known = marks.get(capabilities)
+  if (known !== undefined) return known
+  const { names, sasl } = capabilities
   const text = JSON.stringify([[...names].sort(), [...sasl].sort()])
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const mark = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  marks.set(capabilities, mark)
+  return mark
 }
 
 function capabilitiesOf({ names, sasl }: Remembered): Capabilities {

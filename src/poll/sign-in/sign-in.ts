@@ -11,8 +11,11 @@ export async function signIn({ account, run, tally, history }: AccountPoll, secr
   tally.stage('connecting')
   await run.departed.refuseMailbox(account, history.record, run.options)
   const { workarounds, rememberedCapabilities } = history
+  const { log, signal, env, listings } = run
   await using opened = new AsyncDisposableStack()
-  const session = opened.use(await connect(account, { ...run, workarounds }, rememberedCapabilities.current))
+  const session = opened.use(
+    await connect(account, { log, signal, env, listings, workarounds }, rememberedCapabilities.current),
+  )
   await session.signIn(account.auth, credentialsOf(account, secret))
   history.signedInMs = run.nowMs()
   tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)

@@ -26,13 +26,29 @@ export const noCapabilities: Capabilities = {
 /** Bytes of the answer that are kept: more than any server sends (P033, endless CAPA). */
 export const CAPABILITIES_LIMIT = 16_384
 
+/** What was parsed last, by the answer: thousands of accounts of a server get the same one twice in each poll. */
+const parsed = new Map<string, Capabilities>()
+const MOST_PARSED = 32
+const MOST_KEPT_LENGTH = 2048
+
 export function parseCapabilities(answer: Buffer): Capabilities {
+  const text = answer.toString('latin1')
+  const known = parsed.get(text)
+  if (known !== undefined) return known
+  const capabilities = parse(text)
+  if (text.length > MOST_KEPT_LENGTH) return capabilities
+  if (parsed.size >= MOST_PARSED) parsed.clear()
+  parsed.set(text, capabilities)
+  return capabilities
+}
+
+function parse(answer: string): Capabilities {
   const names = new Set<string>()
   const sasl = new Set<string>()
   const lines: Buffer[] = []
   let loginDelaySeconds: number | null = null
   let expireDays: number | null = null
-  for (const line of answer.toString('latin1').split(/\r?\n/).slice(0, 100)) {
+  for (const line of answer.split(/\r?\n/).slice(0, 100)) {
     const [name, ...args] = line
       .toUpperCase()
       .split(/[ \t]+/)

@@ -60,8 +60,17 @@ export interface Command {
   readonly shown: string
 }
 
+/** Those without arguments: each poll of thousands sends the same ones. */
+const bare = Object.fromEntries(
+  Object.entries(shapes).map(([verb, { multiline }]) => {
+    const bytes = Buffer.from(`${verb}\r\n`, 'latin1')
+    return [verb, { verb, number: null, bytes, multiline: multiline !== 'never', shown: verb }]
+  }),
+) as Readonly<Record<Verb, Command>>
+
 /** Buffers are sent as they are, strings as UTF-8. Throws ERR_CONFIG for an argument that no command line can carry. */
 export function command(verb: Verb, ...args: readonly (string | number | Buffer)[]): Command {
+  if (args.length === 0) return bare[verb]
   const shape = shapes[verb]
   const [first] = args
   if (args.length === 1 && typeof first === 'number') return numbered(verb, first, shape)
@@ -70,7 +79,7 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
     verb,
     number: typeof first === 'number' ? first : null,
     bytes: Buffer.concat([Buffer.from(verb), ...parts.flatMap((part) => [SPACE, part]), CRLF]),
-    multiline: shape.multiline === 'always' || (shape.multiline === 'without argument' && args.length === 0),
+    multiline: shape.multiline === 'always',
     // Without a trace nobody asks, and to look for secrets takes its time.
     get shown() {
       return [verb, ...args.map((argument, at) => (at < shape.open ? display(String(argument)) : '****'))].join(' ')

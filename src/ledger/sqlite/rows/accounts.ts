@@ -17,6 +17,7 @@ export class AccountRows {
   readonly #insert: StatementSync
   readonly #one: StatementSync
   readonly #after: StatementSync
+  readonly #facts: StatementSync
   readonly #grow: StatementSync
   readonly #start: StatementSync
   readonly #finish: StatementSync
@@ -40,6 +41,7 @@ export class AccountRows {
     )
     this.#one = database.prepare(`SELECT ${COLUMNS} FROM account WHERE name = ?`)
     this.#after = database.prepare(`SELECT ${COLUMNS}, id FROM account WHERE id > ? ORDER BY id LIMIT ?`)
+    this.#facts = database.prepare('SELECT facts FROM account WHERE name = ?')
     this.#grow = database.prepare('UPDATE account SET known = known + ? WHERE id = ?')
     this.#start = database.prepare('UPDATE account SET started = 1 WHERE id = ?')
     this.#finish = database.prepare(
@@ -140,8 +142,13 @@ export class AccountRows {
   }
 
   #merged(name: string, facts: FactChanges): string {
-    const merged = { ...this.read(name)?.facts, ...facts }
-    return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
+    const row = rowOf(this.#facts, name)
+    const merged: Record<string, string> = row === null ? {} : { ...factsOf(text(row[0])) }
+    for (const [fact, value] of Object.entries(facts)) {
+      if (value === null) delete merged[fact]
+      else merged[fact] = value
+    }
+    return JSON.stringify(merged)
   }
 
   start(id: number): void {

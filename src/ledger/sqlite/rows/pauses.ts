@@ -29,6 +29,12 @@ export class PauseRows {
     return row === null ? null : pause(row)
   }
 
+  /** What a poll of this account is to know: its own, and those of destinations. */
+  around(account: string, nowMs: number): readonly Pause[] {
+    const sql = `SELECT ${COLUMNS} FROM pause WHERE ${LASTING} AND (kind = 'destination' OR name = ?2) ORDER BY kind, name`
+    return rowsOf(this.#statements.of(sql), nowMs, account).map(pause)
+  }
+
   begin({ kind, name }: Paused, by: string, untilMs: number | null, nowMs: number): Pause {
     this.#statements.of('DELETE FROM pause WHERE until_ms <= ?').run(nowMs)
     const sinceMs = this.of({ kind, name }, nowMs)?.sinceMs ?? nowMs
