@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import type { AccountRecord, Claimed, Ledger, Lease } from '../ledger/ledger.ts'
+import type { AccountHealth, AccountRecord, Claimed, Ledger, Lease } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
@@ -15,7 +15,7 @@ import { Doors } from './rests/doors.ts'
 import { Paces } from './rests/paces.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
-import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
+import { type Run, type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
 import { boundOld, boundYoung } from './run/garbage.ts'
@@ -91,8 +91,9 @@ export interface Planning {
   dueWithinMs(): number | null
   /** The account was given, and its poll begins; `record`: what is recorded of it. True: a person asks for it, no back-off holds. */
   begins(woken: boolean, record: AccountRecord | null): boolean
-  /** Asked before the account is given back: how long until it is due again; null: that stays as it is. */
-  dueAgainMs(report: AccountReport): Promise<number | null>
+  /** Asked before the account is given back: how long until it is due again; null: that stays as it is. `health`: what is being recorded of
+   *  it; null: the ledger tells. Where that could not be recorded, it is asked once more. */
+  dueAgainMs(report: AccountReport, health: AccountHealth | null): Promise<number | null>
 }
 
 /** A poll that nobody planned: but for it, the account would not be due for its interval. */
@@ -235,8 +236,13 @@ export class Poller implements AsyncDisposable {
     if (lease === null) return claimed
     try {
       const eager = planning.begins(claimed.woken, lease.record) || options.eager
-      const report = await this.#poll(account, lease, restrictions, { ...options, eager }, stop)
-      const dueAgainMs = await planning.dueAgainMs(report)
+      const closing: { recorded: Promise<boolean> | null } = { recorded: null }
+      const closes: Run['closes'] = (report, health, recorded) => {
+        closing.recorded = this.#close(lease, planning, { report, health, recorded })
+      }
+      const report = await this.#poll(account, lease, restrictions, { ...options, eager }, stop, closes)
+      if ((await closing.recorded) === true) return report
+      const dueAgainMs = await planning.dueAgainMs(report, null)
       // In one transaction with the end of the lease. Where it fails, the account is due as before.
       if (dueAgainMs !== null) ledger.schedule(lease, dueAgainMs).catch(() => {})
       return report
@@ -245,12 +251,31 @@ export class Poller implements AsyncDisposable {
     }
   }
 
+  /** Gives the account back in the same commit that records how its poll went. Resolves to whether that was recorded. */
+  async #close(
+    lease: Lease,
+    planning: Planning,
+    end: { readonly report: AccountReport; readonly health: AccountHealth; readonly recorded: Promise<void> },
+  ): Promise<boolean> {
+    const dueAgainMs = await planning.dueAgainMs(end.report, end.health)
+    if (dueAgainMs !== null) this.#context.ledger.schedule(lease, dueAgainMs).catch(() => {})
+    const [, recorded] = await Promise.all([
+      lease[Symbol.asyncDispose](),
+      end.recorded.then(
+        () => true,
+        () => false,
+      ),
+    ])
+    return recorded
+  }
+
   async #poll(
     account: Account,
     lease: Lease,
     restrictions: Restrictions,
     options: PollOptions,
     stop: AbortSignal | null,
+    closes: Run['closes'] = null,
   ): Promise<AccountReport> {
     const opened = this.#current
     opened.polls++
@@ -279,6 +304,7 @@ export class Poller implements AsyncDisposable {
         sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
         sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
         restrictions,
+        closes,
       }),
     )
     this.#running.set(controller, { account: account.name, poll })

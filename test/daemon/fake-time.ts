@@ -115,7 +115,7 @@ export class World implements AsyncDisposable {
           const eager = planning.begins(this.woken.delete(name), record(name, this.health.get(name) ?? healthy))
           this.begun.push({ account: name, atMs: this.clock.elapsedMs() - 1000, eager, urgency })
           const report = await this.poll(name)
-          const dueAgainMs = await planning.dueAgainMs(report)
+          const dueAgainMs = await planning.dueAgainMs(report, null)
           this.scheduled.set(name, dueAgainMs)
           if (dueAgainMs !== null) this.told(name, dueAgainMs)
           return report

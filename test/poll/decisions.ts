@@ -144,20 +144,26 @@ export const DECISIONS: readonly Mutation[] = [
   {
     ...MARK,
     what: 'decision: a mailbox is as it was though somebody polled since',
-    from: 'about.version, lastPollMs, account, goes, print',
-    to: 'about.version, account, goes, print',
+    from: 'lastPollMs, configuredDigest(account, destinations), print',
+    to: 'configuredDigest(account, destinations), print',
   },
   {
     ...MARK,
     what: 'decision: a mailbox is as it was though its configuration is another',
-    from: 'lastPollMs, account, goes, print',
-    to: 'lastPollMs, goes, print',
+    from: 'about.version, account, goes',
+    to: 'about.version, goes',
   },
   {
     ...MARK,
     what: 'decision: a mailbox is as it was though its destination is another',
-    from: 'account, goes, print',
-    to: 'account, print',
+    from: 'account, goes]',
+    to: 'account]',
+  },
+  {
+    ...MARK,
+    what: 'decision: a mailbox is as it was though a reload brought other destinations',
+    from: 'if (known?.destinations === destinations) return',
+    to: 'if (known !== undefined) return',
   },
   {
     ...MARK,

@@ -44,10 +44,10 @@ export class PlannedPoll implements Planning {
     return woken || this.askers.some((asker) => asker.eager)
   }
 
-  async dueAgainMs(report: AccountReport): Promise<number> {
+  async dueAgainMs(report: AccountReport, recorded: AccountHealth | null): Promise<number> {
     const { moment, random, health } = this.#around
     // A poll that threw has recorded nothing.
-    const left = this.#appointment.bug === null ? await health() : null
+    const left = this.#appointment.bug === null ? (recorded ?? (await health())) : null
     const waitMs = this.#appointment.waitMs(report, left, moment().nowMs, random())
     this.end = { health: left, waitMs }
     return waitMs

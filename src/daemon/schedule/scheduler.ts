@@ -304,7 +304,7 @@ export class Scheduler implements AsyncDisposable {
     }
     this.#polling.delete(planned)
     // Another popfetch has it, or the poll came to no end.
-    if (planned.end === null) await planned.dueAgainMs(report)
+    if (planned.end === null) await planned.dueAgainMs(report, null)
     const { health = null, waitMs = 0 } = planned.end ?? {}
     const thrown = appointment.bug
     appointment.bug = null

@@ -344,12 +344,13 @@ export class History {
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
       if (!this.mark.isFound) tally.undeleted = await ledger.records.undeleted(this.#account.name)
-      Object.assign(this.#facts, pollsFact(this.record, tally.report(), nowMs()))
+      const report = tally.report()
+      Object.assign(this.#facts, pollsFact(this.record, report, nowMs()))
       if (ledger.spans === 'machines') this.remember(MACHINE, machineName(this.#run.configuration))
       const health = nextHealth(this.record, end, nowMs())
       if (health.failures === 0) this.#facts['failingSince'] = null
       else if (this.record.failures === 0) this.#facts['failingSince'] = String(nowMs())
-      await ledger.finish(this.#lease, {
+      const recorded = ledger.finish(this.#lease, {
         identity: identityOf(this.#account),
         health,
         facts: this.#facts,
@@ -362,6 +363,8 @@ export class History {
         ...(this.mark.isFound ? { lasting: false } : {}),
         day: dayCounts(tally, { before: this.record, facts: this.#facts, failures: health.failures }, nowMs()),
       })
+      this.#run.closes?.(report, health, recorded)
+      await recorded
     } catch (failure) {
       tally.fail(asPopfetchError(failure))
     }

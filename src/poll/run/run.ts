@@ -1,6 +1,6 @@
 // What the accounts of one run share. The poller makes it and hands it down; nobody changes it.
 import type { Account, Configuration } from '../../config/schema.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
+import type { AccountHealth, Ledger } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
 import type { Migrated } from '../plan/migrated.ts'
 import type { ChangedDeletes } from '../plan/changed-deletes.ts'
@@ -8,7 +8,7 @@ import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
 import type { Doors } from '../rests/doors.ts'
 import type { Paces } from '../rests/paces.ts'
-import type { Observer, PollOptions } from '../report.ts'
+import type { AccountReport, Observer, PollOptions } from '../report.ts'
 import type { Restrictions } from './restrictions.ts'
 import type { MemoryBudget } from './window.ts'
 
@@ -50,6 +50,9 @@ export interface Run extends RunRequest {
   /** The server may need a moment between two sessions to let go of the mailbox (P137). */
   readonly sessionGapSeconds: number
   readonly restrictions: Restrictions
+  /** Called as the end of the poll is being recorded: what is asked of the ledger now shares that commit. `recorded` settles with it. Null:
+   *  nobody asks for anything. */
+  readonly closes: ((report: AccountReport, health: AccountHealth, recorded: Promise<void>) => void) | null
 }
 
 /** So many that the cost of another sign-in does not count. Bounds what a cut connection undoes, and the memory of a
