@@ -2,7 +2,7 @@
 // resolving and reading its many files was most of the start-up time (yargs 49 ms, zod 40 ms, yaml 19 ms).
 import { globSync } from 'node:fs'
 import { basename, relative } from 'node:path'
-import { defineConfig } from 'rolldown'
+import { defineConfig, rolldown } from 'rolldown'
 import { licences } from './.build/licences.js'
 
 // Each chunk costs half a millisecond, so what belongs to one road is in one. `start`: what --version needs, and what
@@ -26,9 +26,9 @@ const roads = {
     'src/config/state/open-ledger.ts',
     'src/ledger/sqlite/open.ts',
     'src/poll/poller.ts',
-    // Where nearly all mail goes: its code is kept with that of the poll.
-    'src/deliver/maildir/maildir.ts',
   ],
+  // Where there is new mail. Nearly all of it goes to a Maildir: the code for one is kept with that of the work.
+  work: ['src/poll/work/work.ts', 'src/deliver/maildir/maildir.ts'],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }
@@ -108,6 +108,58 @@ const facades = {
   },
 }
 
+// kept-code.ts runs these chunks as scripts, which have neither `import()` nor `import.meta`; see script-form.ts, which takes this
+// line for the sign that neither is in the rest.
+const GIVEN = 'const given$reach = (specifier) => import(specifier), given$url = import.meta.url;\n'
+const scripted = ['rolldown-runtime', 'start', 'poll', 'work', 'config']
+const scripts = {
+  name: 'scripts',
+  generateBundle(_options, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.code === undefined || !scripted.includes(chunk.name)) continue
+      const [imports] = /^(?:import .*\n)*/.exec(chunk.code)
+      const rest = chunk.code.slice(imports.length)
+      chunk.code = imports + GIVEN + given(rest)
+    }
+  },
+}
+
+function given(code) {
+  return code.replaceAll(/(?<![\w$.])import\(/g, 'given$reach(').replaceAll('import.meta.url', 'given$url')
+}
+
+// The start file has the code in itself that runs the chunks as scripts, and loads them through it: each file that Node loads as a
+// module costs a millisecond. All of it stays at first use: an old Node must reach the version guard.
+const start = {
+  name: 'start',
+  async generateBundle(_options, bundle) {
+    const entry = bundle['popfetch.js']
+    const [, call, file] =
+      /(import\("(\.\/chunks\/cache-[\w-]+\.js)"\)(?:\.then\(\(\w+\) => \w+\.\w+\))?)/.exec(entry.code) ?? []
+    if (call === undefined) throw new Error('the start file does not load the cache')
+    const build = await rolldown({
+      input: 'src/cli/kept-code.ts',
+      cwd: import.meta.dirname,
+      platform: 'node',
+      plugins: [builtins],
+    })
+    const { output } = await build.generate({ format: 'esm', comments: false, minify })
+    await build.close()
+    const own = output[0].code.replace(/\nexport (\{[^}]+\});\s*$/, '\nreturn $1;')
+    const inside = [
+      `const given$url = new URL("${file}", import.meta.url).href;`,
+      'const given$reach = async (url) => (globalThis[Symbol.for("popfetch.chunk")] ?? ((url) => import(url)))(new URL(url, import.meta.url).href);',
+      `function given$cache() {\n${own.replaceAll('import.meta.url', 'given$url')}\n}`,
+    ]
+    const rest = entry.code.replace(call, 'given$cache()')
+    const at = rest.indexOf('\n') + 1
+    entry.code = `${rest.slice(0, at)}${inside.join('\n')}\n${rest.slice(at).replaceAll('import("', 'given$reach("')}`
+  },
+}
+
+// With its line ends: Node prints the line of an error that nobody caught, and one line would be a whole chunk.
+const minify = { compress: true, mangle: false, codegen: { removeWhitespace: false } }
+
 // cosmiconfig comes with a YAML parser and with a search in usual places. config/load.ts uses neither, and env-paths could
 // not even be loaded for a user without a home directory. pg looks for passwords in a file, which config/state/password.ts does, and
 // knows another driver and another platform.
@@ -123,7 +175,7 @@ export default defineConfig({
   logLevel: 'warn',
   input: { popfetch: 'bin/popfetch.ts', index: 'src/index.ts' },
   platform: 'node',
-  plugins: [builtins, ascii, widths, unused, facades, licences],
+  plugins: [builtins, ascii, widths, unused, facades, scripts, start, licences],
   output: {
     dir: 'dist',
     format: 'esm',
@@ -133,7 +185,6 @@ export default defineConfig({
     codeSplitting: { groups },
     // Licences are in a file of their own.
     comments: false,
-    // With its line ends: Node prints the line of an error that nobody caught, and one line would be a whole chunk.
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
+    minify,
   },
 })

@@ -12,9 +12,9 @@
 //   verify/    server, ledger and destinations compared, message by message                             → verify/verify.ts
 //   status/    the state of everything, in one model for people and programs; what needs attention      → status/status.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them    → poll/poll.ts
-//              lane/ (transfer for many small messages at once), idle/ (a poll with nothing to do), account/
-//              (what one poll leaves for the next), run/ (what accounts share), rests/ (which destinations
-//              are left alone, and until when), check/
+//              work/ (all that follows where a listing is not known), lane/ (transfer for many small messages at
+//              once), idle/ (a poll with nothing to do), account/ (what one poll leaves for the next), run/ (what
+//              accounts share), rests/ (which destinations are left alone, and until when), check/
 //   setup/     how a configuration is made: finding a server, importing an older program's files        → setup/draft.ts
 //   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk,   → deliver/destination.ts

@@ -3,7 +3,7 @@
 // its descriptor, so nobody can exchange it between the look and the read. The directories above it are walked once, link by
 // link. One rule: what another user could have written, or could exchange, is refused with the command that mends it, and
 // never changed. What a refusal means for mail (its code, its words) is for the caller.
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from './display.ts'
@@ -101,6 +101,9 @@ export class OwnFile implements AsyncDisposable {
       parts.push(part.subarray(0, bytesRead))
       length += bytesRead
       if (length > limitBytes) return null
+      // Most files: all that its length promised, and room was left for more.
+      if (bytesRead < part.length && this.stats.size > 0 && length >= this.stats.size)
+        return Buffer.concat(parts, length)
     }
   }
 
@@ -149,6 +152,22 @@ export async function openDirectory(directory: string, { uid }: Rules): Promise<
   return {
     found: `in the directory ${shown}, where ${who} can make files (mode ${octal(stats)})`,
     mend: `chmod go-w ${shown}, or use a place in a directory of your own`,
+  }
+}
+
+/** The content of a file that we keep in a folder of ours that was judged; null: there is none, or not one that we alone could write. */
+export function readOwnAtOnce(file: string, rules: Rules, limitBytes: number): Buffer | null {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+  let fd: number | null = null
+  try {
+    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+    const stats = fstatSync(fd)
+    if (!stats.isFile() || stats.nlink !== 1 || stats.size > limitBytes || isForeign(file, stats, rules)) return null
+    return rules.uid !== null && (stats.mode & (OTHERS_WRITE | GROUP_WRITE)) !== 0 ? null : readFileSync(fd)
+  } catch {
+    return null
+  } finally {
+    if (fd !== null) closeSync(fd)
   }
 }
 
@@ -213,13 +232,14 @@ async function walk(file: string, rules: Rules): Promise<Walked> {
   let foreign: Fault | null = null
   const { root } = path.parse(path.resolve(file))
   const rest = partsOf(path.resolve(file))
+  const ahead = lookAhead(root, rest)
   let real = root
   let stats: Stats | null = await lstat(root)
   await judgeDirectory(root, stats, rules, faults)
   for (let links = 0, part = rest.shift(); part !== undefined; part = rest.shift()) {
     const above = real
     real = path.join(above, part)
-    stats = await lstatOrNull(real)
+    stats = await (ahead.get(real) ?? lstatOrNull(real))
     if (stats === null) return { real: path.join(real, ...rest), stats, faults, isDescriptor: false, foreign }
     if (DESCRIPTORS.test(above)) return { real, stats: null, faults, isDescriptor: true, foreign }
     if (stats.isSymbolicLink()) {
@@ -242,6 +262,18 @@ async function walk(file: string, rules: Rules): Promise<Walked> {
     }
   }
   return { real, stats, faults, isDescriptor: false, foreign }
+}
+
+/** Asks for all that is on the way at once, as it is without links: the answers cost one turn, not one each. */
+function lookAhead(root: string, parts: readonly string[]): ReadonlyMap<string, Promise<Stats | null>> {
+  const asked = new Map<string, Promise<Stats | null>>()
+  let place = root
+  for (const part of parts) {
+    const answer = lstatOrNull((place = path.join(place, part)))
+    answer.catch(() => {})
+    asked.set(place, answer)
+  }
+  return asked
 }
 
 function partsOf(text: string): string[] {

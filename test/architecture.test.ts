@@ -177,7 +177,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/config/daemon/told.ts': 'makes new files, and reads through own-file.ts',
   'src/config/sources/kept.ts': 'makes new files, and reads through own-file.ts',
   'src/daemon/notify/process.ts': 'makes a new file, by which one process tells at a time',
-  'src/ledger/sqlite/lock-file.ts': 'makes an empty file, and reads none',
+  'src/ledger/sqlite/rows/lock-file.ts': 'makes an empty file, and reads none',
   'src/cli/held-program.ts': 'reads the files of the program itself',
   'src/config/kept/kept.ts': 'makes new files, and reads through own-file.ts',
   'src/cli/kept-code.ts': 'reads the files of the program itself, and what it wrote in the private folder of the cache',

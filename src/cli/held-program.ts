@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { basename } from 'node:path'
-import { isKept } from './kept-code.ts'
+import { isKept, runKept } from './kept-code.ts'
 
 /** Where the built program keeps what is loaded at first use. */
 const FOLDER = 'chunks'
@@ -16,7 +16,12 @@ export function holdProgram(own: string = import.meta.url): void {
   if (held || !own.startsWith('file:') || basename(folder.pathname) !== FOLDER) return
   held = true
   const texts = new Map<string, Buffer>()
-  for (const name of readdirSync(folder)) texts.set(new URL(name, folder).href, readFileSync(new URL(name, folder)))
+  for (const name of readdirSync(folder)) {
+    const url = new URL(name, folder)
+    // What is run as a script reads its file itself: now, as long as it is there.
+    if (isKept(url.href)) runKept(url.href)
+    else texts.set(url.href, readFileSync(url))
+  }
   registerHooks({
     // Also for what is loaded already: Node looks whether its file is there.
     resolve(specifier, context, next) {
@@ -26,7 +31,7 @@ export function holdProgram(own: string = import.meta.url): void {
         : next(specifier, context)
     },
     load(url, context, next) {
-      const source = isKept(url) ? undefined : texts.get(url)
+      const source = texts.get(url)
       return source === undefined ? next(url, context) : { source, format: 'module', shortCircuit: true }
     },
   })

@@ -1,20 +1,11 @@
 // Compiled code that is kept from one poll for the next starts. What Node itself keeps (compile-cache.ts) was taken before the
 // first function ran: all that a poll calls would be compiled again at each start, a quarter of an idle poll. So the chunks of a
 // poll are run as scripts here, and a poll that went well keeps their code as it is at its end: once, until the program, Node, or
-// a flag of V8 changes. The file lies in the private folder of the cache. What is cut, of another user or of another program is
-// not believed; then the chunks are compiled, as ever. Loaded before anything is kept: imports only what lies in its own chunk.
+// a flag of V8 changes. A file for each chunk lies in the private folder of the cache, so that a poll reads only what it runs. What
+// is cut, of another user or of another program is not believed; then the chunk is compiled, as ever. Loaded before anything is kept:
+// imports only what lies in its own chunk, and loads of Node what a poll needs anyway.
 import { isAscii } from 'node:buffer'
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
@@ -22,27 +13,21 @@ import { cacheFolder, compileCache, isOurs } from './compile-cache.ts'
 import { type Evaluate, type Exports, moduleOf, scriptOf } from './script-form.ts'
 
 /** The chunks of a poll, as .rolldown.config.js names them. */
-const CHUNK = /\/((?:rolldown-runtime|start|poll|config)-[\w-]{8}\.js)$/
+const CHUNK = /\/((rolldown-runtime|start|poll|work|config)-[\w-]{8}\.js)$/
 
-/** What the modules that stand for these chunks find them by. */
+/** What runs a chunk as a script. The start file and the modules that stand for such chunks find it by this name. */
 const LOAD = Symbol.for('popfetch.chunk')
 
 const MOST_BYTES = 16 * 1024 * 1024
 
-interface Digests {
-  readonly text: string
-  /** V8 runs whatever it is given. */
-  readonly code: string
-}
-
-/** What is in the file, in front of the codes. */
+/** What is in the file, in front of the code. */
 interface Head {
-  readonly chunks: readonly (Digests & { readonly name: string; readonly bytes: number })[]
-}
-
-interface KeptChunk {
-  readonly digests: Digests
-  readonly code: Buffer
+  /** The program, Node and its flags. */
+  readonly program: string
+  /** The file of the chunk: its length and its times. Whoever changes it changes one of them. */
+  readonly chunk: string
+  /** The digest of the code: V8 runs whatever it is given. */
+  readonly code: string
 }
 
 // At first use: --version and a file that is not there need neither.
@@ -54,7 +39,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 interface Loaded {
   readonly exports: Exports
   readonly script: Script
-  readonly digest: string
+  readonly chunk: string
   /** Was its code found, and taken by V8? */
   readonly wasKept: boolean
 }
@@ -68,8 +53,6 @@ interface Kept {
 
 const NOTHING: Kept = { keepCode: () => {}, cacheFolder: null }
 
-let chunks: Chunks | null = null
-
 /** From now on the chunks of a poll are run as scripts, unless the cache has no place. `own`: a file beside them. Gives what keeps their
  *  code, and the folder. */
 export function useKeptCode(env: Environment, argv: readonly string[], own: string = import.meta.url): Kept {
@@ -78,30 +61,22 @@ export function useKeptCode(env: Environment, argv: readonly string[], own: stri
     compileCache(env)
     return NOTHING
   }
-  const folder = chunks !== null || env['NODE_V8_COVERAGE'] !== undefined ? null : cacheFolder(env)
+  const folder = LOAD in globalThis || env['NODE_V8_COVERAGE'] !== undefined ? null : cacheFolder(env)
   if (folder === null) return NOTHING
-  const used = new Chunks(new URL('.', own), folder)
-  chunks = used
-  Object.assign(globalThis, { [LOAD]: (name: string) => used.load(name) })
-  registerHooks({
-    load(url, context, next) {
-      const name = isKept(url) ? nameOf(url) : null
-      const exports = name === null ? null : used.load(name)
-      if (exports === null) {
-        // What is not run as a script: Node keeps its code as it is before it runs.
-        compileCache(env)
-        return next(url, context)
-      }
-      const source = moduleOf(Object.keys(exports), `globalThis[Symbol.for('popfetch.chunk')](${JSON.stringify(name)})`)
-      return { format: 'module', source, shortCircuit: true }
-    },
-  })
+  const used = new Chunks(new URL('.', own), folder, env)
+  Object.assign(globalThis, { [LOAD]: (url: string) => used.reach(url) })
   return { keepCode: () => used.keep(), cacheFolder: folder }
 }
 
 /** Is this chunk run as a script, so that its text must not be loaded a second time? */
 export function isKept(url: string): boolean {
-  return chunks !== null && CHUNK.test(url)
+  return LOAD in globalThis && CHUNK.test(url)
+}
+
+/** Runs such a chunk now, unless it was run before. */
+export function runKept(url: string): void {
+  const load: unknown = Reflect.get(globalThis, LOAD)
+  if (typeof load === 'function') load(url)
 }
 
 function nameOf(url: string): string | null {
@@ -110,64 +85,107 @@ function nameOf(url: string): string | null {
 
 class Chunks {
   readonly #place: URL
-  readonly #file: string
-  readonly #tag = tagOf()
+  readonly #folder: string
+  readonly #program: string
+  readonly #env: Environment
   readonly #loaded = new Map<string, Loaded | null>()
-  readonly #kept: ReadonlyMap<string, KeptChunk>
+  #hasHooks = false
+  /** It stands for V8's version and its flags. Taken before a poll sets any, where something has to be kept. */
+  #tag: number | null = null
 
-  constructor(place: URL, folder: string) {
+  constructor(place: URL, folder: string, env: Environment) {
     this.#place = place
-    // One for each copy of the program and each Node. The tag stands for V8's version, its flags and the processor.
-    const key = digestOf([place.href, process.version, process.arch, this.#tag].join('\n')).slice(0, 16)
-    this.#file = join(folder, `code-${key}`)
-    this.#kept = readKept(this.#file)
+    this.#folder = folder
+    this.#env = env
+    const { version, arch, execArgv } = process
+    this.#program = JSON.stringify([place.href, version, arch, execArgv, env['NODE_OPTIONS'] ?? null])
+  }
+
+  /** `import()` of a chunk, or of the module of another one. */
+  reach(specifier: string): Exports | Promise<Exports> {
+    const name = nameOf(specifier)
+    const exports = name === null ? null : this.#load(name)
+    if (exports !== null) return exports
+    this.#hook()
+    return import(new URL(specifier, this.#place).href) as Promise<Exports>
+  }
+
+  /** What is not run as a script may need what is. */
+  #hook(): void {
+    if (this.#hasHooks) return
+    this.#hasHooks = true
+    // Node keeps the code of the rest, as it is before it runs.
+    compileCache(this.#env)
+    registerHooks({
+      load: (url, context, next) => {
+        const name = isKept(url) ? nameOf(url) : null
+        const exports = name === null ? null : this.#load(name)
+        if (exports === null) return next(url, context)
+        const source = moduleOf(
+          Object.keys(exports),
+          `globalThis[Symbol.for('popfetch.chunk')](${JSON.stringify(url)})`,
+        )
+        return { format: 'module', source, shortCircuit: true }
+      },
+    })
   }
 
   /** Runs it, at most once; null: it stays a module. */
-  load(name: string): Exports | null {
+  #load(name: string): Exports | null {
     const before = this.#loaded.get(name)
     if (before !== undefined) return before?.exports ?? null
     const url = new URL(name, this.#place)
-    const bytes = readFileSync(url)
+    const { bytes, chunk } = readChunk(url)
     // A text of single bytes is read and kept in half the time and room.
     const text = scriptOf(bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8'))
     if (text === null) {
       this.#loaded.set(name, null)
       return null
     }
-    const digest = digestOf(bytes)
-    const kept = this.#kept.get(name)
-    const isOurs = kept?.digests.text === digest && kept.digests.code === digestOf(kept.code)
-    const cachedData = isOurs ? kept.code : undefined
-    const script = new Script(text, { filename: url.href, ...(cachedData === undefined ? {} : { cachedData }) })
+    const cachedData = this.#kept(name, chunk)
+    const script = new Script(text, { filename: url.href, ...(cachedData === null ? {} : { cachedData }) })
+    const wasKept = cachedData !== null && script.cachedDataRejected !== true
+    if (!wasKept) this.#tag ??= tagOf()
     const evaluate = script.runInThisContext() as Evaluate
     const exports = evaluate(
       (other) => this.#required(other),
-      (specifier) => this.#reach(specifier),
+      async (specifier) => await this.reach(specifier),
       url.href,
     )
-    const wasKept = cachedData !== undefined && script.cachedDataRejected !== true
-    this.#loaded.set(name, { exports, script, digest, wasKept })
+    this.#loaded.set(name, { exports, script, chunk, wasKept })
     return exports
   }
 
   #required(name: string): Exports {
-    const exports = nameOf(`/${name}`) === null ? null : this.load(name)
+    const exports = nameOf(`/${name}`) === null ? null : this.#load(name)
     if (exports === null) throw new Error(`${name} cannot be loaded at once`)
     return exports
   }
 
-  #reach(specifier: string): Promise<unknown> {
-    const name = nameOf(specifier)
-    const exports = name === null ? null : this.load(name)
-    return exports === null ? import(specifier) : Promise.resolve(exports)
+  /** The code that was kept of this very chunk; null: there is none. */
+  #kept(name: string, chunk: string): Buffer | null {
+    const bytes = readOwn(this.#fileOf(name))
+    if (bytes === null) return null
+    try {
+      const end = bytes.indexOf(0)
+      const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+      const code = bytes.subarray(end + 1)
+      const isOfIt = head.program === this.#program && head.chunk === chunk && head.code === digestOf(code)
+      return isOfIt ? code : null
+    } catch {
+      // It was spoilt.
+      return null
+    }
+  }
+
+  /** One for each chunk of each copy of the program, and each Node. */
+  #fileOf(name: string): string {
+    const road = CHUNK.exec(`/${name}`)?.[2] ?? ''
+    return join(this.#folder, `code-${digestOf(this.#program).slice(0, 16)}-${road}`)
   }
 
   keep(): void {
-    const all = [...this.#loaded].flatMap(([name, loaded]) => (loaded === null ? [] : [{ name, ...loaded }]))
-    if (all.every(({ wasKept }) => wasKept)) return
-    // What this poll did not need, if it is of this version.
-    const others = [...this.#kept].filter(([name]) => !this.#loaded.has(name) && existsSync(new URL(name, this.#place)))
+    if (this.#tag === null) return
     try {
       // What garbage.ts may have set: code that was kept under other flags would be refused at each start.
       const { setFlagsFromString } = process.getBuiltinModule('node:v8')
@@ -175,33 +193,27 @@ class Chunks {
       setFlagsFromString('--no-expose-gc')
       setFlagsFromString('--heap-growing-percent=0')
       if (tagOf() !== this.#tag) return
-      const made = all.map(({ name, digest, script }): readonly [string, KeptChunk] => {
-        const code = script.createCachedData()
-        return [name, { digests: { text: digest, code: digestOf(code) }, code }]
-      })
-      writeKept(this.#file, new Map([...others, ...made]))
+      for (const [name, loaded] of this.#loaded) {
+        if (loaded === null || loaded.wasKept) continue
+        const code = loaded.script.createCachedData()
+        const head: Head = { program: this.#program, chunk: loaded.chunk, code: digestOf(code) }
+        writeKept(this.#fileOf(name), head, code)
+      }
     } catch {
       // The next poll compiles again what it needs.
     }
   }
 }
 
-function readKept(file: string): ReadonlyMap<string, KeptChunk> {
-  const kept = new Map<string, KeptChunk>()
-  const bytes = readOwn(file)
-  if (bytes === null) return kept
+/** The text, and what tells it from another one. */
+function readChunk(url: URL): { readonly bytes: Buffer; readonly chunk: string } {
+  const fd = openSync(url, constants.O_RDONLY)
   try {
-    const end = bytes.indexOf(0)
-    const { chunks: listed } = JSON.parse(bytes.toString('latin1', 0, end)) as Head
-    let at = end + 1
-    for (const { name, text, code, bytes: length } of listed) {
-      kept.set(name, { digests: { text, code }, code: bytes.subarray(at, at + length) })
-      at += length
-    }
-  } catch {
-    // It was spoilt.
+    const { size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
+    return { bytes: readFileSync(fd), chunk: `${url.pathname} ${size} ${mtimeNs} ${ctimeNs}` }
+  } finally {
+    closeSync(fd)
   }
-  return kept
 }
 
 /** Null: there is none, or not one that we or root have written. */
@@ -219,13 +231,10 @@ function readOwn(file: string): Buffer | null {
 }
 
 /** Whole or not at all. */
-function writeKept(file: string, kept: ReadonlyMap<string, KeptChunk>): void {
-  const chunks = [...kept].map(([name, { digests, code }]) => ({ name, ...digests, bytes: code.length }))
-  const head = Buffer.from(`${JSON.stringify({ chunks } satisfies Head)}\0`)
+function writeKept(file: string, head: Head, code: Buffer): void {
   const made = `${file}.${process.pid}`
   try {
-    const content = Buffer.concat([head, ...[...kept.values()].map(({ code }) => code)])
-    writeFileSync(made, content, { flag: 'wx', mode: 0o600 })
+    writeFileSync(made, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\0`), code]), { flag: 'wx', mode: 0o600 })
     renameSync(made, file)
   } catch (error) {
     rmSync(made, { force: true })

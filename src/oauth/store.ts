@@ -9,7 +9,7 @@ import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { ForeignFile, judgePlace, NOT_REGULAR, openDirectory, OwnFile, ourUid } from '../own-file.ts'
 import { redactor } from '../redact.ts'
-import { lockFile } from '../ledger/sqlite/lock-file.ts'
+import { lockFile } from '../ledger/sqlite/rows/lock-file.ts'
 import { isAnswerTo, isNewer, parseRecord, recordText, type SignInRecord } from './record.ts'
 
 const LIMIT_BYTES = 262_144

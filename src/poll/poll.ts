@@ -3,7 +3,7 @@
 // An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
 // session signs in, lists what the server has, and compares the listing with the ledger: the result is a plan. Guards stop
 // a plan that was probably not meant. A listing with which there was nothing to do, and is none now, ends the session at once
-// (idle/). What the listing alone shows is recorded. Each message to be fetched gets its
+// (idle/); the rest is done in work/work.ts. What the listing alone shows is recorded. Each message to be fetched gets its
 // destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and
 // only QUIT makes the server carry it out. At the end the account's history tells the next poll how this one went.
 //
@@ -16,32 +16,20 @@ import { failFaulty } from './account/faulty.ts'
 import { takeOverFormerName } from './account/former-names.ts'
 import { History } from './account/history.ts'
 import { Looks } from './compare/looks.ts'
-import { compareListing } from './compare/compare.ts'
-import { showPlan } from './compare/dry-run.ts'
-import { learnHeaders } from './compare/learn-headers.ts'
-import { recordListing } from './compare/record-listing.ts'
 import { takeOverMigration } from './compare/take-over-migration.ts'
-import { endIdle, leaveMark } from './idle/idle.ts'
+import { endIdle } from './idle/idle.ts'
 import { list } from './list.ts'
-import { guardView } from './account/guard-view.ts'
-import { guard } from './plan/guards.ts'
-import { quit } from './quit.ts'
-import { remove } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import { pausedNow, pauseText } from './route/paused.ts'
 import { AccountDestinations } from './route/account-destinations.ts'
-import { prepareJobs } from './route/due.ts'
 import { EnvelopeRefusals } from './route/envelope-refusals.ts'
-import { requireSpace } from './route/require-space.ts'
 import { LeasedRun } from './run/leased-run.ts'
 import type { Run } from './run/run.ts'
-import { inSessions, keptAlive, type SessionEnd } from './sessions.ts'
+import { inSessions, type SessionEnd } from './sessions.ts'
 import { signIn } from './sign-in/sign-in.ts'
 import { Tally } from './tally.ts'
-import { DeletedBefore } from './transfer/deleted-before.ts'
 import { EndedLooks } from './transfer/ended-looks.ts'
 import { Suspects } from './transfer/suspects.ts'
-import { transfer } from './transfer/transfer.ts'
 import { Undone } from './undone.ts'
 import type { AccountPoll, Visit } from './visit.ts'
 
@@ -114,23 +102,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   const visit: Visit = { ...poll, session, looks, destinations }
   const listing = await list(visit)
   if (listing === null) return await endIdle(visit)
-  await using comparison = poll.run.ledger.compare(poll.account.name)
-  const compared = await compareListing(listing, comparison, visit)
-  const { plan } = compared
-  guard(await guardView(plan, compared.recovery?.newIds ?? null, visit))
-  await requireSpace(plan, visit)
-  if (poll.run.options.dryRun) return await showPlan(compared, visit)
-  const deletedBefore = await DeletedBefore.of(plan, comparison)
-  const fetches = await recordListing(compared, visit)
-  await learnHeaders(listing, compared, visit)
-  const jobs = await prepareJobs(poll.suspects.admit(fetches, plan, visit), visit)
-  using _ = keptAlive(session)
-  const transferred = await transfer(jobs, deletedBefore, visit)
-  const fetched = { left: plan.left, othersWait: jobs.fetches.length > 1 || plan.deletions.length > 0 }
-  if (transferred.cut !== null)
-    return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
-  const { removed, cut: early } = await remove(transferred.done, plan, visit)
-  const cut = early ?? (await quit(removed, transferred, plan, visit))
-  if (cut === null) leaveMark(listing, compared, visit)
-  return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
+  // Loaded at first use: most polls are over by now.
+  const { work } = await import('./work/work.ts')
+  return await work(listing, visit)
 }

@@ -5,7 +5,6 @@ import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { AccountHealth, AccountRecord, Claimed, Ledger, Lease } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
-import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
 import { ChangedDeletes, confirmDeletes } from './plan/changed-deletes.ts'
 import { Departed } from './plan/renamed-account.ts'
@@ -19,6 +18,7 @@ import { type Run, type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from '.
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
 import { boundOld, boundYoung } from './run/garbage.ts'
+import { compileAddressForm } from './run/quick-address.ts'
 import { Tally } from './tally.ts'
 import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
@@ -55,6 +55,8 @@ export function checkAll(
   const concurrency = new Concurrency(request.configuration)
   return each(request.accounts, (account) =>
     concurrency.run(account, async () => {
+      // A poll needs none of it.
+      const { checkAccount } = await import('./check/check.ts')
       const report = await checkAccount(account, request, Date.now, thorough)
       told(report)
       return report
@@ -141,6 +143,7 @@ export class Poller implements AsyncDisposable {
   /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     boundYoung()
+    compileAddressForm()
     if (configuration.accounts.length >= MANY_ACCOUNTS) boundOld()
     this.#context = context
     this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })

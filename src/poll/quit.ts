@@ -2,7 +2,7 @@
 // the answer leaves in doubt the next listing tells (P135, lost answer to QUIT).
 import { asPopfetchError } from '../errors.ts'
 import type { Plan } from './plan/plan.ts'
-import { cutByDeletion, type Removable } from './removal.ts'
+import type { Removable } from './removal.ts'
 import type { Cut } from './sessions.ts'
 import { quitDrops } from './transfer/suspects.ts'
 import type { Transferred } from './transfer/transfer.ts'
@@ -53,6 +53,8 @@ async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut 
       // Which of them ended the session, or whether QUIT did, the next session finds out, once (P159).
       if (botched === null || suspects.areDeletionsDoubtful || run.signal.aborted) throw failure
       const culprit = brokenAt?.verb === 'DELE' ? brokenAt.number : null
+      // Loaded by whoever deleted anything.
+      const { cutByDeletion } = await import('./removal.ts')
       return await cutByDeletion(removed.find(({ number }) => number === culprit) ?? null, failure, visit)
     }
     // Nothing was to be deleted, so nothing depends on the answer.

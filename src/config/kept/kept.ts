@@ -7,7 +7,7 @@ import { createCipheriv, createDecipheriv, createHash, hash, randomBytes } from 
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import { ourUid, OwnFile, readOwnFile } from '../../own-file.ts'
+import { ourUid, OwnFile, readOwnAtOnce } from '../../own-file.ts'
 import { findConfiguration, IN_ENVIRONMENT, type Environment } from '../paths.ts'
 import { readableByOthers } from '../permissions.ts'
 import type { Configuration } from '../schema.ts'
@@ -52,7 +52,7 @@ export async function keptConfiguration(
   if (program === null) return null
   try {
     const main = await findConfiguration(call.file, call.env, call.cwd)
-    const bytes = await readOwnFile(placeOf(main, folder, program), { uid: ourUid(), limitBytes: MOST_BYTES })
+    const bytes = readOwnAtOnce(placeOf(main, folder, program), { uid: ourUid() }, MOST_BYTES)
     if (bytes === null) return null
     const end = bytes.indexOf(0)
     const head = bytes.subarray(0, end)

@@ -48,13 +48,11 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
   const [fault] = faults
   if (fault !== undefined) throw refused(path, `it is ${fault.found}`, fault.mend)
   if (!readOnly) for (const draft of drafts) await rm(draft, { force: true })
-  const made = readOnly ? undefined : await mkdir(dirname(real), { recursive: true, mode: 0o700 })
-  if (readOnly && (await statOrNull(dirname(real))) === null) return real
-  const directory = await realpath(dirname(real))
-  if (made !== undefined) await syncUpwards(directory, await realpath(dirname(made)))
-  const open = await openDirectory(directory, { uid })
+  const directory = first.stats === null ? await madeDirectory(real, readOnly) : dirname(real)
+  if (directory === null) return real
+  const [open, type] = await Promise.all([openDirectory(directory, { uid }), typeOf(directory)])
   if (open !== null) throw refused(path, `it is ${open.found}`, open.mend)
-  const network = NETWORK_FILE_SYSTEMS.get(await typeOf(directory))
+  const network = NETWORK_FILE_SYSTEMS.get(type)
   if (network !== undefined) {
     throw refused(
       path,
@@ -63,6 +61,15 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
     )
   }
   return join(directory, basename(real))
+}
+
+/** The directory of a ledger that is not there yet; null: there is none, and none is made. */
+async function madeDirectory(real: string, readOnly: boolean): Promise<string | null> {
+  const made = readOnly ? undefined : await mkdir(dirname(real), { recursive: true, mode: 0o700 })
+  if (readOnly && (await statOrNull(dirname(real))) === null) return null
+  const directory = await realpath(dirname(real))
+  if (made !== undefined) await syncUpwards(directory, await realpath(dirname(made)))
+  return directory
 }
 
 /** Stands in the name of what a copy took the place of (restore.ts). */

@@ -2,18 +2,9 @@
 // held-leases.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
 import type { Heading } from '../../message.ts'
-import { closeFile, openedAs } from './file.ts'
-import { Access, type Surroundings } from './access.ts'
-import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
-import { AccountRows } from './rows/accounts.ts'
-import { DayRows } from './rows/days.ts'
-import { DestinationRows } from './rows/destinations.ts'
+import type { Access, Surroundings } from './access.ts'
+import { findKnown, SqliteComparison } from './comparison.ts'
 import { blankRecord } from '../account.ts'
-import { GroupCommit } from './group-commit.ts'
-import { IdentityRows } from './rows/identity.ts'
-import { KnownRows } from './rows/known.ts'
-import { HeldLeases } from './held-leases.ts'
-import { LeaseRows } from './lease.ts'
 import type {
   Absence,
   AccountIdentity,
@@ -37,80 +28,18 @@ import type {
   Worker,
   WorkerCard,
 } from '../ledger.ts'
-import { MessageRows } from './rows/messages.ts'
-import { PauseRows } from './rows/pauses.ts'
-import { MIGRATIONS } from './schema/migrations.ts'
-import { Presence } from './presence.ts'
+import { closeFile } from './file.ts'
 import { asLedgerError, movedLedger } from './rows/fault.ts'
-import { SettledRows } from './rows/settled.ts'
-import { SqlitePauses } from './sqlite-pauses.ts'
-import { allAccounts, SqliteRecords } from './sqlite-records.ts'
-import { changesOf, heed, SqliteSchedule } from './sqlite-schedule.ts'
+import { OpenFile } from './open-file.ts'
+import type { SqlitePauses } from './sqlite-pauses.ts'
+import { allAccounts, type SqliteRecords } from './sqlite-records.ts'
+import { heed } from './sqlite-schedule.ts'
 
 /** Messages removed in one transaction, with one fsync. */
 const FORGOTTEN_AT_ONCE = 1000
 
 /** Opens the file again, which must be there. */
 export type Reopen = () => Promise<DatabaseSync>
-
-/** What belongs to the open file. */
-class OpenFile {
-  readonly presence: Presence | null
-  readonly records: SqliteRecords
-  readonly pauses: SqlitePauses
-  readonly access: Access
-  readonly accounts: AccountRows
-  readonly messages: MessageRows
-  readonly identity: IdentityRows
-  readonly compared: ComparedRows
-  readonly leases: HeldLeases
-  readonly schedule: SqliteSchedule
-  readonly destinations: DestinationRows
-  readonly days: DayRows
-  readonly pauseRows: PauseRows
-  readonly #database: DatabaseSync
-  #closed = false
-
-  constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
-    this.#database = database
-    // A ledger that is not there is an empty one in memory, to those who only read.
-    const opened = openedAs(database)
-    const presence = opened === null ? null : new Presence(path, opened)
-    this.presence = presence
-    this.accounts = new AccountRows(database)
-    this.messages = new MessageRows(database)
-    this.destinations = new DestinationRows(database)
-    this.days = new DayRows(database)
-    const known = new KnownRows(database)
-    this.identity = new IdentityRows(database, known)
-    const settled = new SettledRows(database)
-    this.compared = { accounts: this.accounts, known, identity: this.identity, settled }
-    const commit = new GroupCommit(database, {
-      path,
-      schemaVersion: MIGRATIONS.length,
-      busyLimitMs: surroundings.busyLimitMs,
-      begun: () => this.accounts.forgetIds(),
-      requirePresent: () => presence?.require(),
-    })
-    this.access = new Access(path, surroundings, commit, this.accounts)
-    const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
-    this.pauseRows = new PauseRows(database)
-    this.leases = new HeldLeases(this.access, leases, this.accounts, this.pauseRows)
-    const scheduled = { accounts: this.accounts, leases, memos: this.days }
-    this.schedule = new SqliteSchedule(this.access, scheduled, changesOf(database))
-    this.pauses = new SqlitePauses(this.pauseRows, this.access)
-    const rows = { accounts: this.accounts, days: this.days, pauses: this.pauseRows }
-    this.records = new SqliteRecords(database, rows, this.access)
-  }
-
-  /** The leases are lost. SQLite sees by itself whether the file is still there, and else leaves alone what has its name. */
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.leases.close()
-    closeFile(this.#database)
-  }
-}
 
 export class SqliteLedger implements Ledger {
   readonly place: string
@@ -189,7 +118,7 @@ export class SqliteLedger implements Ledger {
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
-    return findKnown(account, keys, this.#access, this.#open.compared.accounts, this.#open.compared.known)
+    return findKnown(account, keys, this.#access, this.#open.accounts, this.#open.known)
   }
 
   compare(account: string): Comparison {

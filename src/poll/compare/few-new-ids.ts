@@ -5,7 +5,8 @@
 // tells nothing, their digest does.
 import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMessage } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
-import { type Entry, NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
+import { NO_UIDL } from '../plan/no-uidl.ts'
+import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
 import { isWhole } from '../plan/prune.ts'
 import { recallInterrupted } from '../route/recall.ts'
 import type { Visit } from '../visit.ts'

@@ -5,7 +5,8 @@ import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Looks } from './looks.ts'
 import { type Identified, Match } from './match.ts'
 import { MOST_DELETIONS } from '../plan/moments.ts'
-import { type Entry, NO_UIDL } from '../plan/plan.ts'
+import { NO_UIDL } from '../plan/no-uidl.ts'
+import type { Entry } from '../plan/plan.ts'
 
 /** Why a deletion did not happen: under the UIDL of what was delivered there is another message. The next poll tells it apart. */
 export const ANOTHER_MESSAGE = 'the server has a different message in its place'

@@ -1,6 +1,7 @@
 // What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
+import { NO_UIDL } from './no-uidl.ts'
 import type { FirstPolicy } from '../../config/schema.ts'
 import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
@@ -338,9 +339,6 @@ export function isDueMessage({ known }: { readonly known: KnownMessage | null })
 function rankOf({ known }: PlannedFetch): number {
   return isDueMessage({ known }) ? 0 : 1
 }
-
-/** Keys of messages without a UIDL begin so; no server sends a NUL. */
-export const NO_UIDL = '\0top:'
 
 function hasNoUidl({ uidl }: Entry): boolean {
   return uidl.startsWith(NO_UIDL)

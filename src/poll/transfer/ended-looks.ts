@@ -5,7 +5,7 @@
 import type { PopfetchError } from '../../errors.ts'
 import type { Ledger, Lease } from '../../ledger/ledger.ts'
 import type { Looked, LookMemory, LookVerb } from '../compare/looks.ts'
-import { NO_UIDL } from '../plan/plan.ts'
+import { NO_UIDL } from '../plan/no-uidl.ts'
 import type { Tally } from '../tally.ts'
 
 const DAY_MS = 86_400_000

@@ -1,6 +1,5 @@
 // Is a ledger's file sound? Looks through all of it: whether its pages and indexes are whole, and whether the rows fit together. Changes
 // nothing, and works while polls run. On a thread of its own, for one statement takes seconds for a large ledger.
-import { Worker } from 'node:worker_threads'
 import { display } from '../../../display.ts'
 import { fileSystemType, inspect, preparePlace } from '../file.ts'
 import { asLedgerError, BUSY_LIMIT_MS, damaged, refused } from '../rows/fault.ts'
@@ -68,6 +67,7 @@ export async function checkLedger(path: string): Promise<Soundness> {
 
 function lookThrough(path: string): Promise<Omit<Soundness, 'place'>> {
   const workerData = { path, timeoutMs: BUSY_LIMIT_MS, most: MOST_FAULTS }
+  const { Worker } = process.getBuiltinModule('node:worker_threads')
   const worker = new Worker(LOOK, { eval: true, workerData })
   return new Promise((resolve, reject) => {
     worker.once('message', resolve)

@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
-import { isBusy } from './rows/fault.ts'
+import { isBusy } from './fault.ts'
 
 const EVERY_MS = 50
 

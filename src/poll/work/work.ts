@@ -1,0 +1,42 @@
+// The part of a session in which there may be something to do, from the listing to QUIT; what comes before, and the story, is in
+// poll.ts. With the code that it needs it is a chunk of its own, which a poll of a mailbox that has not changed does not load.
+import type { Listing } from '../../pop3/listing/listing.ts'
+import { guardView } from '../account/guard-view.ts'
+import { compareListing } from '../compare/compare.ts'
+import { showPlan } from '../compare/dry-run.ts'
+import { learnHeaders } from '../compare/learn-headers.ts'
+import { recordListing } from '../compare/record-listing.ts'
+import { leaveMark } from '../idle/idle.ts'
+import { guard } from '../plan/guards.ts'
+import { quit } from '../quit.ts'
+import { remove } from '../removal.ts'
+import { prepareJobs } from '../route/due.ts'
+import { requireSpace } from '../route/require-space.ts'
+import { keptAlive, type SessionEnd } from '../sessions.ts'
+import { DeletedBefore } from '../transfer/deleted-before.ts'
+import { transfer } from '../transfer/transfer.ts'
+import type { Visit } from '../visit.ts'
+
+/** Where a step rejects, whoever opened the session closes it without QUIT. */
+export async function work(listing: Listing, visit: Visit): Promise<SessionEnd> {
+  const { account, run, session, suspects } = visit
+  await using comparison = run.ledger.compare(account.name)
+  const compared = await compareListing(listing, comparison, visit)
+  const { plan } = compared
+  guard(await guardView(plan, compared.recovery?.newIds ?? null, visit))
+  await requireSpace(plan, visit)
+  if (run.options.dryRun) return await showPlan(compared, visit)
+  const deletedBefore = await DeletedBefore.of(plan, comparison)
+  const fetches = await recordListing(compared, visit)
+  await learnHeaders(listing, compared, visit)
+  const jobs = await prepareJobs(suspects.admit(fetches, plan, visit), visit)
+  using _ = keptAlive(session)
+  const transferred = await transfer(jobs, deletedBefore, visit)
+  const fetched = { left: plan.left, othersWait: jobs.fetches.length > 1 || plan.deletions.length > 0 }
+  if (transferred.cut !== null)
+    return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
+  const { removed, cut: early } = await remove(transferred.done, plan, visit)
+  const cut = early ?? (await quit(removed, transferred, plan, visit))
+  if (cut === null) leaveMark(listing, compared, visit)
+  return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
+}
