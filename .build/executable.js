@@ -66,7 +66,10 @@ try {
 /** One file without modules: what is loaded at first use elsewhere is evaluated at first use here. */
 async function bundle(to) {
   const { platform, logLevel } = configuration
-  const plugins = [...configuration.plugins.filter(({ name }) => !['facades', 'licences', 'ascii'].includes(name)), builtins]
+  const plugins = [
+    ...configuration.plugins.filter(({ name }) => !['facades', 'scripts', 'start', 'licences', 'ascii'].includes(name)),
+    builtins,
+  ]
   // yargs asks for its own place where a configuration extends another, which ours never does.
   const onLog = (level, log, print) => log.code === 'EMPTY_IMPORT_META' || print(level, log)
   const build = await rolldown({ input: join(root, 'bin/popfetch.ts'), cwd: root, platform, logLevel, plugins, onLog })

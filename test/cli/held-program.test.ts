@@ -39,3 +39,18 @@ test('one that does not cannot, and sources of a checkout are not held', async (
   expect(await program('')).toBe('ERR_MODULE_NOT_FOUND\nERR_MODULE_NOT_FOUND\n')
   expect(await program('holdProgram()')).toBe('ERR_MODULE_NOT_FOUND\nERR_MODULE_NOT_FOUND\n')
 })
+
+test('what is run as a script is run at once, while its file is there', async () => {
+  const folder = await temporaryDirectory()
+  await mkdir(join(folder, 'chunks'))
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  for (const name of ['work-abcdefgh.js', 'other-abcdefgh.js'])
+    await writeFile(join(folder, 'chunks', name), 'throw new Error("loaded")')
+  const text = `
+    import { holdProgram } from ${JSON.stringify(HELD)}
+    globalThis[Symbol.for('popfetch.chunk')] = (url) => console.log(url.split('/').at(-1))
+    holdProgram(new URL('./chunks/x.js', import.meta.url).href)`
+  await writeFile(join(folder, 'start.js'), text)
+  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'start.js')])
+  expect(stdout).toBe('work-abcdefgh.js\n')
+})
