@@ -56,17 +56,22 @@ const VOLATILE: ReadonlySet<string> = new Set([
 /** The header with the line end of its last line, without the empty line after it. A message without an empty line is
  *  all header, one that begins with it has an empty one. A view of `bytes`, not a copy. */
 export function splitHeader(bytes: Buffer): Buffer {
-  if (bytes[0] === LF || (bytes[0] === CR && bytes[1] === LF)) return bytes.subarray(0, 0)
+  return bytes.subarray(0, headerText(bytes).length)
+}
+
+/** The same as text, a character for each byte. */
+function headerText(bytes: Buffer): string {
+  if (bytes[0] === LF || (bytes[0] === CR && bytes[1] === LF)) return ''
   const head = bytes.length > HEADER_LIMIT_BYTES ? bytes.subarray(0, HEADER_LIMIT_BYTES) : bytes
   const beforeEmpty = head.indexOf('\n\r\n', 0, 'latin1')
-  const upTo = beforeEmpty < 0 ? head : head.subarray(0, beforeEmpty + 1)
+  const upTo = head.toString('latin1', 0, beforeEmpty < 0 ? head.length : beforeEmpty + 1)
   // A lone LF ends a line in the file that a Maildir keeps, so it does here.
-  const bare = upTo.indexOf('\n\n', 0, 'latin1')
-  if (bare >= 0) return upTo.subarray(0, bare + 1)
+  const bare = upTo.indexOf('\n\n')
+  if (bare >= 0) return upTo.slice(0, bare + 1)
   if (beforeEmpty >= 0 || bytes.length <= HEADER_LIMIT_BYTES) return upTo
   // Cut: a line that is there by half would not be what TOP gives.
-  const lastLineEnd = head.lastIndexOf(LF)
-  return lastLineEnd < 0 ? head : head.subarray(0, lastLineEnd + 1)
+  const lastLineEnd = upTo.lastIndexOf('\n')
+  return lastLineEnd < 0 ? upTo : upTo.slice(0, lastLineEnd + 1)
 }
 
 /** 16 bytes that TOP n 0 and RETR agree on (P098, P128). They come from the SHA-256 of From, To, Cc, Subject, Date and
@@ -93,7 +98,15 @@ export interface HeaderFacts {
 
 /** All that is asked of the header of every message, in one go: other fields are passed over by their first letter. */
 export function headerFacts(header: Buffer): HeaderFacts {
-  const text = latin1(header)
+  return factsOf(latin1(header))
+}
+
+/** The same of a whole message. */
+export function messageFacts(message: Buffer): HeaderFacts {
+  return factsOf(headerText(message))
+}
+
+function factsOf(text: string): HeaderFacts {
   let stable = ''
   let messageId: string | null = null
   let from: string | null = null

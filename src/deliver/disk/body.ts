@@ -67,8 +67,8 @@ export function writePieces(
   const borrowed = scratch !== null && mostBytes <= scratch.length ? scratch : null
   const content = borrowed ?? Buffer.allocUnsafe(mostBytes)
   prefix.copy(content)
-  const rest = content.subarray(prefix.length)
-  const bytes = prefix.length + (lineEndings === 'crlf' ? body.copy(rest) : crlfToLf(body, rest))
+  const at = prefix.length
+  const bytes = at + (lineEndings === 'crlf' ? body.copy(content, at) : crlfToLf(body, content, at))
   const writing = writeAll(fileSystem, fd, content.subarray(0, bytes))
   if (borrowed !== null && writing instanceof Promise) {
     scratch = null

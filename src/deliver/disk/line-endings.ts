@@ -2,15 +2,15 @@
 const CR = 13
 const LF = 10
 
-/** Writes `source` with LF for CRLF into `target`, and returns how many bytes that was. `target` is at least as long, and may
- *  be the same memory. A CR at the very end stays; a caller that has more to come keeps it back. Takes sixteen bytes at a time
- *  while none of them is a CR, then four. That was measured at 2.4 GB/s in lines of 74 bytes, where four at a time made 1.8 and
- *  a plain loop half of that. It makes no garbage as strings would. */
-export function crlfToLf(source: Uint8Array, target: Uint8Array): number {
+/** Writes `source` with LF for CRLF into `target` from `start` on, and returns how many bytes that was. There is room for all of
+ *  `source`; it may be the same memory. A CR at the very end stays; a caller that has more to come keeps it back. Takes sixteen
+ *  bytes at a time while none of them is a CR, then four. That was measured at 2.4 GB/s in lines of 74 bytes, where four at a time
+ *  made 1.8 and a plain loop half of that. It makes no garbage as strings would. */
+export function crlfToLf(source: Uint8Array, target: Uint8Array, start = 0): number {
   const from = new DataView(source.buffer, source.byteOffset, source.length)
   const to = new DataView(target.buffer, target.byteOffset, target.length)
   const last = source.length - 1
-  let written = 0
+  let written = start
   let at = 0
   while (at < last) {
     while (at + 16 <= last) {
@@ -47,7 +47,7 @@ export function crlfToLf(source: Uint8Array, target: Uint8Array): number {
     target[written] = source[last] ?? 0
     written += 1
   }
-  return written
+  return written - start
 }
 
 /** Not 0: one of its four bytes is a CR. The exclusive or turns a CR into a zero byte, and only from a zero byte does subtracting

@@ -1,14 +1,14 @@
 // Messages of the lane that are delivered together: one piece of memory in which their bytes lie as they were received, the volley that
 // has their files, and what is remembered of each. Columns, not objects: row i of each belongs to one message.
 import type { Volley, Volleys } from '../../deliver/destination.ts'
-import { headerFacts, sha256, splitHeader } from '../../header.ts'
+import { headerFacts, messageFacts, sha256, splitHeader } from '../../header.ts'
 import { keptOf } from '../../heading.ts'
 import type { Message, Origin, ReceivedFacts } from '../../message.ts'
 
 /** The largest message that the lane takes: larger ones come in several pieces anyway, and are few. */
 export const MOST_PLAIN_BYTES = 64 << 10
 /** So many files are open at once. */
-export const MOST_IN_BATCH = 64
+export const MOST_IN_BATCH = 128
 /** A batch is full with so many bytes. Behind them there is room for the last message and two pieces from the socket. */
 export const FULL_BYTES = 512 << 10
 const MEMORY_BYTES = 768 << 10
@@ -47,7 +47,7 @@ export class Batch {
   /** One that came whole, exactly as long as announced. */
   add(index: number, intent: string, origin: Origin, start: number, end: number): void {
     const body = this.memory.subarray(start, end)
-    const facts = headerFacts(splitHeader(body))
+    const facts = messageFacts(body)
     this.indexes.push(index)
     this.starts.push(start)
     this.ends.push(end)

@@ -14,7 +14,7 @@
 // answers to RETR (pop3/wire/burst.ts), and judged in transfer/. So it is with an abort, a lost connection and a time limit. A message
 // whose file fails is told in transfer/ as well, and the lane ends. The one rule: the lane judges nothing.
 //
-// Limits: two pieces of memory, from the budget of all accounts, and 64 open files each; no more messages under way than on the usual
+// Limits: two pieces of memory, from the budget of all accounts, and 128 open files each; no more messages under way than on the usual
 // road; the time limits of the session, and of the Maildir for each batch.
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import type { Beginning, Settlement } from '../../ledger/ledger.ts'

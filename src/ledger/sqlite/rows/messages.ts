@@ -49,6 +49,31 @@ interface Undone {
   readonly retryAfterMs: number
 }
 
+/** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What becomes of
+ *  such a message is told without asking the file for it first. Further copies of a message are not among them. By account, and then
+ *  by the UIDL as it is: to put a name together for each cost more than all else here. */
+class SingleRows {
+  readonly #accounts = new Map<number, Map<string, number>>()
+
+  add(account: number, { uidl, copy }: EntryKey, id: number): void {
+    if (copy !== 0) return
+    const rows = this.#accounts.get(account)
+    if (rows === undefined) this.#accounts.set(account, new Map([[uidl, id]]))
+    else rows.set(uidl, id)
+  }
+
+  find(account: number, { uidl, copy }: EntryKey): number | undefined {
+    return copy === 0 ? this.#accounts.get(account)?.get(uidl) : undefined
+  }
+
+  /** It is not found any more. */
+  take(account: number, key: EntryKey): number | undefined {
+    const id = this.find(account, key)
+    if (id !== undefined) this.#accounts.get(account)?.delete(key.uidl)
+    return id
+  }
+}
+
 export class MessageRows {
   readonly #insert: StatementSync
   readonly #find: StatementSync
@@ -70,9 +95,7 @@ export class MessageRows {
   readonly #noteHeading: StatementSync
   readonly #noteHeader: StatementSync
   readonly #deliverSeen: StatementSync
-  /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
-   *  becomes of such a message is told without asking the file for it first. */
-  readonly #single = new Map<string, number>()
+  readonly #single = new SingleRows()
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(
@@ -176,11 +199,11 @@ export class MessageRows {
       this.#startDelivery.run(id, destination, recipient, intent)
     }
     if (isNew) {
-      if (deliveries.length === 1) this.#single.set(nameOf(account, key), id)
+      if (deliveries.length === 1) this.#single.add(account, key, id)
       return 1
     }
     // Of a row that is gone, whose number another message may have by now.
-    this.#single.delete(nameOf(account, key))
+    this.#single.take(account, key)
     const { state, retryAfterMs } = this.#undoneOf(id)
     // A message begun without deliveries (all of them are done, or it was only looked at) is open until it is settled.
     this.#reopen.run(state === DELIVERED ? OPEN : state, retryAfterMs, listedBytes, id)
@@ -189,10 +212,8 @@ export class MessageRows {
 
   settle(account: number, settlement: Settlement, nowMs: number): void {
     const { key, destination, recipient, outcome, received } = settlement
-    const name = nameOf(account, key)
-    const single = this.#single.get(name)
     // Taken out for good: should this be undone and run again, it goes the long way.
-    if (single !== undefined) this.#single.delete(name)
+    const single = this.#single.take(account, key)
     if (single !== undefined && received !== null && this.#settleSingle(single, settlement, received, nowMs)) return
     const found = rowOf(this.#find, account, uidlBytes(key.uidl), key.copy)
     if (found === null) throw bug('settling a message that was never begun')
@@ -244,7 +265,7 @@ export class MessageRows {
   }
 
   handOver(account: number, { key, destination, recipient }: DeliveryKey): void {
-    const id = this.#single.get(nameOf(account, key)) ?? this.#idOf(account, key)
+    const id = this.#single.find(account, key) ?? this.#idOf(account, key)
     const { changes } = this.#handOver.run(id, destination, recipient)
     if (changes !== 1) throw bug('handing over a delivery that was never begun')
   }
@@ -267,7 +288,7 @@ export class MessageRows {
 
   abandon(account: number, key: EntryKey, reason: string | null, counts: boolean): void {
     const id = this.#idOf(account, key)
-    this.#single.delete(nameOf(account, key))
+    this.#single.take(account, key)
     this.#unstart.run(id)
     this.#abandon.run(reason, counts ? 0 : 1, id)
   }
@@ -275,7 +296,7 @@ export class MessageRows {
   /** 1 if the message was new, 0 if it was known. */
   hold(account: number, key: EntryKey, listedBytes: number | null, reason: string, nowMs: number): number {
     const inserted = this.#insert.run(account, uidlBytes(key.uidl), key.copy, HELD, 0, nowMs, listedBytes, reason)
-    this.#single.delete(nameOf(account, key))
+    this.#single.take(account, key)
     if (inserted.changes === 1) return 1
     this.#hold.run(reason, this.#idOf(account, key))
     return 0
@@ -300,8 +321,4 @@ export class MessageRows {
   #receive(id: number, received: ReceivedFacts): void {
     this.#facts.run(...valuesOf(received), id)
   }
-}
-
-function nameOf(account: number, { uidl, copy }: EntryKey): string {
-  return `${account} ${copy} ${uidl}`
 }
