@@ -60,6 +60,32 @@ export function together(kind: Kind): void {
     expect((await known(ledger)).state).toBe('delivered')
   })
 
+  test('many are begun as each by itself: new ones, known ones, twice the same, with several deliveries or none', async () => {
+    const { ledger, lease } = await ledgerWithAccount(kind)
+    const old = await leaseOf(ledger, 'other')
+    await ledger.begin(lease, [beginning(key('uid-20')), beginning(key('uid-50'))])
+    await ledger.settle(lease, settlement(key('uid-50'), DONE))
+    const many = Array.from({ length: 70 }, (_, n) => {
+      const targets = n === 40 ? ['inbox', 'archive'] : n === 41 ? [] : ['inbox']
+      return beginning(key(`uid-${n === 61 ? 60 : n}`), targets, `${n}`.padStart(16, '0'))
+    })
+    await ledger.settleAndBegin(lease, [], many)
+    for (const each of many) await ledger.begin(old, [each])
+    expect((await ledger.account('old-isp'))?.known).toBe(69)
+    const keys = Array.from({ length: 70 }, (_, n) => key(`uid-${n}`))
+    const alone = (await ledger.known('other', keys)).map((message) => message?.deliveries)
+    const found = (await ledger.known('old-isp', keys)).map((message) => message?.deliveries)
+    expect(found.filter((_, n) => n !== 20 && n !== 50)).toEqual(alone.filter((_, n) => n !== 20 && n !== 50))
+    expect(found[20]).toMatchObject([{ state: 'started', intent: '20'.padStart(16, '0'), attempts: 2 }])
+    expect(found[60]).toMatchObject([{ state: 'started', intent: '61'.padStart(16, '0'), attempts: 2 }])
+    // Each is the message that it was.
+    for (const n of [0, 15, 16, 47, 48, 63, 69]) {
+      const received = { ...FACTS, receivedBytes: 1000 + n }
+      await ledger.settleAndBegin(lease, [{ ...settlement(key(`uid-${n}`), DONE), received }], [])
+      expect(await known(ledger, `uid-${n}`)).toMatchObject({ state: 'delivered', receivedBytes: 1000 + n })
+    }
+  })
+
   test('both need the lease', async () => {
     const { ledger, lease } = await ledgerWithAccount(kind)
     await ledger.begin(lease, [beginning(ONE)])

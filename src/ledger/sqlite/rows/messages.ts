@@ -1,7 +1,7 @@
 // The rows of messages and their deliveries. Synchronous and without transactions of its own: changes run inside
 // GroupCommit, reads between commits. One rule: `message.state` always agrees with the deliveries, so that what is known
 // of a settled message is one row.
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
 import type { Heading } from '../../../message.ts'
 import type {
@@ -33,6 +33,7 @@ import {
   rowOf,
   uidlBytes,
 } from './row.ts'
+import { Statements } from './statements.ts'
 
 export const HEADING = 'sender = coalesce(?, sender), subject = coalesce(?, subject), date_ms = coalesce(?, date_ms)'
 
@@ -41,6 +42,28 @@ export function valuesOf({ receivedBytes, digest, fingerprint, messageId, headin
   const { from = null, subject = null, dateMs = null } = heading ?? {}
   return [receivedBytes, digest, fingerprint, messageId, from, subject, dateMs] as const
 }
+
+function inserting(rows: number): string {
+  return `INSERT INTO message (account, uidl, copy, state, attempts, first_seen_ms, listed_bytes, reason)
+    VALUES ${times(rows, '(?, ?, ?, ?, ?, ?, ?, ?)')} ON CONFLICT (account, uidl, copy) DO NOTHING`
+}
+
+function starting(rows: number): string {
+  return `INSERT INTO delivery (message, destination, recipient, state, intent, attempts)
+    VALUES ${times(rows, `(?, ?, ?, ${STARTED}, ?, 1)`)} ON CONFLICT (message, destination, recipient)
+    DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0, handed_over = 0,
+    machine = NULL`
+}
+
+function times(rows: number, row: string): string {
+  return Array.from({ length: rows }, () => row).join(', ')
+}
+
+/** So many new messages are begun by one statement for each table: that costs a third less than one by one. */
+const TOGETHER = 16
+const INSERT_TOGETHER = inserting(TOGETHER)
+const START_TOGETHER = starting(TOGETHER)
+const REMOVE_SINCE = 'DELETE FROM message WHERE id >= ?'
 
 /** What the deliveries of a message that are not done amount to. */
 interface Undone {
@@ -76,6 +99,8 @@ class SingleRows {
 
 export class MessageRows {
   readonly #insert: StatementSync
+  /** Made when they are wanted. */
+  readonly #together: Statements
   readonly #find: StatementSync
   readonly #reopen: StatementSync
   readonly #startDelivery: StatementSync
@@ -98,21 +123,14 @@ export class MessageRows {
   readonly #single = new SingleRows()
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(
-      `INSERT INTO message (account, uidl, copy, state, attempts, first_seen_ms, listed_bytes, reason)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
-    )
+    this.#insert = database.prepare(inserting(1))
     this.#find = database.prepare('SELECT id, state FROM message WHERE account = ? AND uidl = ? AND copy = ?')
     this.#reopen = database.prepare(
       `UPDATE message SET state = ?, retry_after_ms = ?, attempts = attempts + 1, listed_bytes = coalesce(listed_bytes, ?)
        WHERE id = ?`,
     )
-    this.#startDelivery = database.prepare(
-      `INSERT INTO delivery (message, destination, recipient, state, intent, attempts) VALUES (?, ?, ?, ${STARTED}, ?, 1)
-       ON CONFLICT (message, destination, recipient)
-       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0, handed_over = 0,
-       machine = NULL`,
-    )
+    this.#startDelivery = database.prepare(starting(1))
+    this.#together = new Statements(database)
     this.#settleDelivery = database.prepare(
       `UPDATE delivery SET state = ?1, unknowns = unknowns + (?1 = ${UNKNOWN}), refusals = refusals + (?2 AND ?1 = ${REFUSED}),
        deferrals = deferrals + (?2 AND ?1 = ${FAILED}), conclusion = iif(?1 = ${DONE}, NULL, coalesce(?3, conclusion)),
@@ -249,15 +267,54 @@ export class MessageRows {
   ): number {
     for (const settlement of settlements) this.settle(account, settlement, nowMs)
     let added = 0
-    for (const beginning of batch) added += this.begin(account, beginning, nowMs)
+    for (let at = 0; at < batch.length; at += TOGETHER) {
+      const next = batch.slice(at, at + TOGETHER)
+      if (this.#beginTogether(account, next, nowMs)) added += TOGETHER
+      else for (const beginning of next) added += this.begin(account, beginning, nowMs)
+    }
     return added
+  }
+
+  /** False: they are fewer, some of them are known, or have several deliveries or none; and nothing was changed. */
+  #beginTogether(account: number, batch: readonly Beginning[], nowMs: number): boolean {
+    if (batch.length !== TOGETHER || batch.some(({ deliveries }) => deliveries.length !== 1)) return false
+    const messages: SQLInputValue[] = []
+    for (const { key, listedBytes } of batch)
+      messages.push(account, uidlBytes(key.uidl), key.copy, OPEN, 1, nowMs, listedBytes, null)
+    const { changes, lastInsertRowid } = this.#together.of(INSERT_TOGETHER).run(...messages)
+    // Rows get numbers one after the other, behind all that are there.
+    const first = Number(lastInsertRowid) - Number(changes) + 1
+    if (changes !== TOGETHER) {
+      if (changes !== 0) this.#together.of(REMOVE_SINCE).run(first)
+      return false
+    }
+    const started: SQLInputValue[] = []
+    for (const [at, { key, deliveries }] of batch.entries()) {
+      for (const { destination, recipient, intent } of deliveries)
+        started.push(first + at, destination, recipient, intent)
+      this.#single.add(account, key, first + at)
+    }
+    this.#together.of(START_TOGETHER).run(...started)
+    return true
   }
 
   /** False: it was not as simple as that, and nothing was changed. */
   #settleSingle(id: number, settlement: Settlement, received: ReceivedFacts, nowMs: number): boolean {
     const { destination, recipient, outcome } = settlement
     if (outcome.state !== 'done') return false
-    const { changes } = this.#deliver.run(nowMs, ...valuesOf(received), id)
+    const { receivedBytes, digest, fingerprint, messageId, heading } = received
+    const { from = null, subject = null, dateMs = null } = heading ?? {}
+    const { changes } = this.#deliver.run(
+      nowMs,
+      receivedBytes,
+      digest,
+      fingerprint,
+      messageId,
+      from,
+      subject,
+      dateMs,
+      id,
+    )
     if (changes !== 1) return false
     const settled = this.#finishDelivery.run(nowMs, outcome.receipt, id, destination, recipient)
     if (settled.changes !== 1) throw bug('settling a delivery that was never begun')
