@@ -1,8 +1,13 @@
 // A poll that finds a mailbox as the last one left it. Each case is polled twice: by the short road where it may be taken, and by the
 // usual road always. What both report and do must be the same; only LIST is sent or not.
+import { rmSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Ledger, Lease } from '../../../src/ledger/ledger.ts'
+import { backup } from '../../../src/ledger/sqlite/backup.ts'
+import { repairLedger } from '../../../src/ledger/sqlite/mend/repair.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import { restoreLedger } from '../../../src/ledger/sqlite/restore.ts'
 import type { AccountReport, PollOptions } from '../../../src/poll/report.ts'
 import { letter, Scene } from '../scene.ts'
 import { markless } from './markless.ts'
@@ -42,6 +47,22 @@ function replaced(uidl: string, text: string): Step {
     mailbox.remove(new Set(mailbox.messages.filter((message) => message.uidl === uidl)))
     mailbox.add(text, { uidl })
   }
+}
+
+/** Keeps a copy of the ledger, as `state backup` makes one. */
+const keep: Step = async (scene) => {
+  rmSync(scene.path('copy.db'), { force: true })
+  await backup(scene.path('state/state.db'), scene.path('copy.db'))
+}
+
+const putBack: Step = (scene) => restoreLedger(scene.path('state/state.db'), scene.path('copy.db'))
+
+/** One row says what no ledger says; all messages are known all the same. */
+const damaged: Step = async (scene) => {
+  const database = new DatabaseSync(scene.path('state/state.db'))
+  database.exec('UPDATE account SET known = known + 1')
+  database.close()
+  expect(await repairLedger(scene.path('state/state.db'))).not.toBeNull()
 }
 
 async function inLedger(scene: Scene, change: (ledger: Ledger, lease: Lease) => Promise<unknown>): Promise<void> {
@@ -142,6 +163,43 @@ const CASES: readonly Case[] = [
     what: 'an empty listing of a mailbox that is not',
     begin: letters,
     steps: [...idle, (scene) => void (scene.server.faults.window = 0)],
+    road: 'usual',
+  },
+  {
+    // Shorter by more than half: it may be there nevertheless, and is not to be forgotten (P083, P099).
+    what: 'a listing that lacks most messages, again and again',
+    begin: (scene) => scene.fill(5),
+    steps: [...idle, (scene) => void (scene.server.faults.window = 1), nothing, nothing],
+    road: 'usual',
+  },
+  {
+    what: 'a ledger that was put back to a copy, which knows all that is there',
+    begin: letters,
+    steps: [...idle, keep, putBack],
+    road: 'usual',
+  },
+  {
+    what: 'a ledger that was put back to a copy, which lacks the last message, and all is looked at again',
+    begin: letters,
+    steps: [...idle, keep, (scene) => scene.fill(1, 3), nothing, nothing, putBack, nothing, nothing],
+    road: 'short',
+  },
+  {
+    what: 'a ledger that was put back to a copy, when the mailbox is as it was then, with another message of that name',
+    begin: letters,
+    steps: [
+      ...idle,
+      keep,
+      (scene) => scene.server.mailbox('alice').remove(new Set(scene.server.mailbox('alice').messages)),
+      (scene) => scene.fill(3),
+      putBack,
+    ],
+    road: 'usual',
+  },
+  {
+    what: 'a ledger that was repaired',
+    begin: letters,
+    steps: [...idle, damaged],
     road: 'usual',
   },
   {

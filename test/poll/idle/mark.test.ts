@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import type { Account, Configuration } from '../../../src/config/schema.ts'
 import { Mark } from '../../../src/poll/idle/mark.ts'
@@ -88,4 +88,21 @@ test('a poll that failed, or left something that was to be deleted, leaves no ma
   expect(mark.after({ error: new Error('lost'), undeleted: 0 }, world)).toBeNull()
   expect(mark.after({ error: null, undeleted: 1 }, world)).toBeNull()
   expect(mark.after({ error: null, undeleted: 0 }, world)).not.toBeNull()
+})
+
+test('a mark of another version means nothing: it may have judged otherwise', async () => {
+  const world = await worldOf()
+  const { default: about } = await import('../../../package.json', { with: { type: 'json' } })
+  vi.doMock('../../../package.json', () => ({ default: { ...about, version: `${about.version}-other` } }))
+  onTestFinished(() => {
+    vi.doUnmock('../../../package.json')
+    vi.resetModules()
+  })
+  vi.resetModules()
+  const other = await import('../../../src/poll/idle/mark.ts')
+  const mark = new other.Mark({ mark: null, lastPollMs: null })
+  mark.leave(PRINT, NOW_MS, [null])
+  const after = mark.after({ error: null, undeleted: 0 }, world)
+  if (after === null) throw new Error('no mark was left')
+  expect(isFound(after, { world })).toBe(false)
 })

@@ -13,10 +13,12 @@ import { markless } from '../idle/markless.ts'
 import { Faults } from '../../support/faults.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { Scene } from '../scene.ts'
+import { Silence } from './silence.ts'
 import { type Step } from './world-faults.ts'
 import { type World, worldOf } from './worlds.ts'
 
 const HOUR = 3_600_000
+const BEGIN_MS = Date.parse('2026-11-29T12:00:00Z')
 const COUNT = Number(process.env['POPFETCH_WORLDS'] ?? 20)
 const FROM = Number(process.env['POPFETCH_WORLDS_FROM'] ?? 1)
 /** In one test. */
@@ -118,11 +120,13 @@ async function polled(scene: Scene, step: Step): Promise<AccountReport> {
   const stop = new AbortController()
   vi.spyOn(fileSystems, 'of').mockImplementation(() => files.of())
   const { ledgerOf } = scene
-  step.prepare({ scene, files, stop })
+  const silence = new Silence(scene)
+  step.prepare({ scene, files, stop, hang: (session) => silence.begin(session.id) })
   const { ledgerOf: faulty } = scene
   if (faulty !== ledgerOf) scene.ledgerOf = (ledger) => faulty(ledgerOf(ledger))
   try {
-    return await scene.poll(step.options, stop.signal)
+    const poll = () => scene.poll(step.options, stop.signal)
+    return step.hangs === true ? await silence.wait(poll) : await poll()
   } finally {
     vi.restoreAllMocks()
     scene.ledgerOf = ledgerOf
@@ -134,7 +138,7 @@ async function polled(scene: Scene, step: Step): Promise<AccountReport> {
 
 async function play(world: World, road: Road): Promise<Played> {
   vi.stubEnv('POPFETCH_ROAD', road)
-  vi.setSystemTime(new Date('2026-11-29T12:00:00Z'))
+  vi.setSystemTime(BEGIN_MS)
   await using scene = await Scene.create()
   if (road === 'usual') scene.ledgerOf = markless
   world.begin(scene)
@@ -148,7 +152,8 @@ async function play(world: World, road: Road): Promise<Played> {
     const retrieved = sessions === 1 ? count().retrieved - before.retrieved : null
     polls.push({ report: told(report, sessions), sessions, retrieved })
     states.push(await stateOf(scene))
-    vi.setSystemTime(Date.now() + HOUR)
+    // Time may have passed meanwhile, and not as much on the other road.
+    vi.setSystemTime(BEGIN_MS + polls.length * HOUR)
   }
   return { polls, states }
 }

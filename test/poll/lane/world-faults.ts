@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import type { PollOptions } from '../../../src/poll/report.ts'
 import type { Call, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
-import type { Answer, Faults } from '../../support/faults.ts'
+import type { Answer, Faults, ServedSession } from '../../support/faults.ts'
 import { stuff } from '../../support/mailbox.ts'
 import type { Scene } from '../scene.ts'
 import { failing, withLease } from './faulty-ledgers.ts'
@@ -17,6 +17,8 @@ export interface Stage {
   readonly scene: Scene
   readonly files: FaultyFileSystems
   readonly stop: AbortController
+  /** This session says nothing until what it returns is called: time passes meanwhile (only then, and only where a step `hangs`). */
+  readonly hang: (session: ServedSession) => () => void
 }
 
 export interface Step {
@@ -25,6 +27,8 @@ export interface Step {
   /** Before the poll. */
   prepare(stage: Stage): void
   readonly options?: Partial<PollOptions>
+  /** Its server falls silent. */
+  readonly hangs?: true
 }
 
 /** Once for that message: what follows its status line. */
@@ -44,6 +48,91 @@ function onRetr(faults: Faults, number: number, act: () => Answer): void {
 /** As it is on the wire, without its end. */
 function wire(bytes: Buffer): string {
   return stuff(bytes).toString('latin1')
+}
+
+/** The answer to RETR as it is on the wire. */
+function answerOf({ bytes }: Letter): Buffer {
+  return Buffer.from(`+OK ${bytes.length} octets\r\n${wire(bytes)}.\r\n`, 'latin1')
+}
+
+/** Longer than a session waits for a byte (60 s), and shorter. */
+const DRIP_MS = 50_000
+const REST_MS = 40_000
+const MOST_DRIPS = 200
+
+/** Bytes one by one, until the session is over. */
+function drip(session: ServedSession, bytes: Buffer, at = 0): void {
+  if (at >= Math.min(bytes.length, MOST_DRIPS)) return
+  setTimeout(() => {
+    session.write(bytes.subarray(at, at + 1))
+    drip(session, bytes, at + 1)
+  }, DRIP_MS)
+}
+
+const SILENCES: readonly (readonly [number, Maker])[] = [
+  [
+    2,
+    (letters, die) => {
+      const at = die.below(letters.length)
+      const answer = answerOf(letters[at]!)
+      const cut = die.one([0, 1, 4, answer.length - 1, answer.length - 3, die.below(answer.length)])
+      const times = die.one([1, 1, 99])
+      return silent(
+        `the server is silent behind byte ${cut} of uid-${at}, ${times} times`,
+        'end',
+        ({ scene, hang }) => {
+          let left = times
+          scene.server.faults.onCommand = (verb, args, session) => {
+            if (verb !== 'RETR' || args !== String(at + 1) || left-- <= 0) return 'serve'
+            hang(session)
+            return { answer: answer.subarray(0, cut), next: 'stall' }
+          }
+        },
+      )
+    },
+  ],
+  [
+    1,
+    (letters, die) => {
+      const at = die.below(letters.length)
+      const answer = answerOf(letters[at]!)
+      const cut = die.below(answer.length)
+      return silent(`from byte ${cut} of uid-${at} on a byte comes now and then`, 'end', ({ scene, hang }) => {
+        let left = 1
+        scene.server.faults.onCommand = (verb, args, session) => {
+          if (verb !== 'RETR' || args !== String(at + 1) || left-- <= 0) return 'serve'
+          hang(session)
+          drip(session, answer.subarray(cut))
+          return { answer: answer.subarray(0, cut), next: 'stall' }
+        }
+      })
+    },
+  ],
+  [
+    2,
+    (letters, die) => {
+      const at = die.below(letters.length)
+      const answer = answerOf(letters[at]!)
+      const cut = die.one([0, 1, answer.length - 1, answer.length - 4, die.below(answer.length)])
+      return silent(`the server rests behind byte ${cut} of uid-${at}, and goes on`, 'all', ({ scene, hang }) => {
+        scene.server.faults.onCommand = (verb, args, session) => {
+          if (verb !== 'RETR' || args !== String(at + 1)) return 'serve'
+          session.write(answer.subarray(0, cut))
+          const goOn = hang(session)
+          return new Promise((resolve) => {
+            setTimeout(() => {
+              goOn()
+              resolve(answer.subarray(cut))
+            }, REST_MS)
+          })
+        }
+      })
+    },
+  ],
+]
+
+function silent(what: string, agreement: Agreement, prepare: Step['prepare']): Step {
+  return { what, agreement, prepare, hangs: true }
 }
 
 const REFUSALS = [
@@ -94,11 +183,37 @@ function failedCalls(forGood: boolean): Maker {
 
 /** Each `[weight, maker]`. */
 const FAULTS: readonly (readonly [number, Maker])[] = [
+  ...SILENCES,
+  [
+    2,
+    (letters, die) => {
+      const at = die.below(letters.length)
+      return step(`from uid-${at} on each answer is the one that was due before it`, 'all', ({ scene }) => {
+        scene.server.faults.onCommand = (verb, args) => {
+          const number = Number(args)
+          const other = letters[number - 2]
+          return verb === 'RETR' && number > at + 1 && other !== undefined ? answerOf(other) : 'serve'
+        }
+      })
+    },
+  ],
+  [
+    1,
+    (letters, die) => {
+      const at = die.below(letters.length)
+      const other = letters[die.below(letters.length)]!
+      return step(`the answer to uid-${at} comes with that of another behind it`, 'all', ({ scene }) => {
+        const both = Buffer.concat([answerOf(letters[at]!), answerOf(other)])
+        onRetr(scene.server.faults, at + 1, () => both)
+      })
+    },
+  ],
   [
     3,
     ({ length }, die) => {
       const at = die.below(length)
-      const by = die.one([-3, -2, -1, 1, 2, 5, 100, 5000, 70_000])
+      // Announced as too large for the lane, it would be alone on the line, where what is too short is judged otherwise.
+      const by = die.one([-3, -2, -1, 1, 2, 5, 100, 5000, 40_000])
       return step(`uid-${at} is announced ${by} bytes off`, 'all', ({ scene }) => {
         scene.server.faults.listSize = ({ uidl, sizeBytes }) =>
           uidl === `uid-${at}` ? Math.max(0, sizeBytes + by) : sizeBytes

@@ -38,6 +38,21 @@ describe('whole answers', () => {
     expect(cut(Array.from(both), sizes).messages).toEqual([first, dotted])
   })
 
+  test.each(['.\rx\r\n', '.\r\r\n', '.\r.\r\n', '.\rx', '.x\r\n'])(
+    'do not end at a dot that only looks like an end: %j',
+    (line) => {
+      const wire = `+OK\r\na\r\n${line}\r\n.\r\n`
+      // Its dot goes, as RFC 1939 §3 has it.
+      const message = `a\r\n${line.slice(1)}\r\n`
+      for (const size of [message.length, 3]) {
+        const whole = { messages: [message], plain: true, rest: '' }
+        const odd = { messages: [], plain: false, rest: wire }
+        expect(cut([wire], [size])).toEqual(size === message.length ? whole : odd)
+        expect(cut(Array.from(wire), [size]).messages).toEqual(size === message.length ? [message] : [])
+      }
+    },
+  )
+
   test('wait for their end, and what has come of them is kept as it came', () => {
     for (let at = both.length - 1; at > both.lastIndexOf('+OK'); at--) {
       const { messages, plain, rest } = cut([both.slice(0, at)], sizes)
@@ -78,9 +93,12 @@ describe('odd, and left as it came, is', () => {
     ['a status in another spelling', `+ok\r\n${first}.\r\n`],
     ['a status that only begins like one', `+OKAY\r\n${first}.\r\n`],
     ['a line that ends in LF alone', `+OK\n${first}.\r\n`],
+    ['a status line that is very long', `+OK ${'x'.repeat(600)}\r\n${first}.\r\n`],
     ['a status line without an end', `+OK ${'x'.repeat(600)}`],
     ['a body that is shorter than announced', `+OK\r\n${first.slice(0, -3)}\r\n.\r\n`],
     ['a body that is longer than announced', `+OK\r\n${first}more\r\n.\r\n`],
+    ['a line that says more and ends in LF alone', `+OK 13 octets\n${first}.\r\n`],
+    ['a body that is longer by as much as its end would take', `+OK\r\n${first}mor`],
     ['a longer body before its end has come', `+OK\r\n${first}more`],
     ['an empty body', '+OK\r\n.\r\n'],
   ] as const
