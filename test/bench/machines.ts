@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Ledger } from '../../src/ledger/ledger.ts'
@@ -14,6 +15,7 @@ import { PostgresServer } from '../support/postgres-server.ts'
 import { onDisk, type Disk } from './disk.ts'
 import { fill } from './mailboxes.ts'
 import { measure } from './measure.ts'
+import { cpuByKind } from './process-cpu.ts'
 import { popfetchCommand } from './peers.ts'
 import { startProxy } from './proxy.ts'
 import type { CaseResult } from './results.ts'
@@ -34,7 +36,15 @@ const KINDS = ['sqlite', 'postgres'] as const
 type Kind = (typeof KINDS)[number]
 
 const MESSAGES = 5000
-const FAR = { mailboxes: 40, messages: 100, roundTripMs: 50, atOnce: 4 }
+/** The second one has to wait for most of its time: whether anything but the processors keeps daemons from helping each other. Its
+ *  mailboxes are as many for each of one, two and three daemons. */
+const FAR = [
+  { name: 'far', mailboxes: 40, messages: 100, roundTripMs: 50, atOnce: 4 },
+  { name: 'farther', mailboxes: 48, messages: 20, roundTripMs: 200, atOnce: 4 },
+] as const
+type Far = (typeof FAR)[number]
+/** A daemon that met another one at an account asks again within so long. */
+const CALM_MS = 8000
 const LIMIT_MS = 300_000
 
 /** `directory`: in memory. `kept`: on disk. */
@@ -50,7 +60,9 @@ export async function measureMachines(
   const dovecot = stack.use(await startDovecot({ parent: directory, mechanisms: ['plain'], flagUpdates: false }))
   console.log(`\n${machinesCase.title}  [${machinesCase.name}]`)
   const scene = { directory, disk, database, dovecot, runs }
-  const [rates, roads, daemons] = [await ledgerRates(scene), await mailbox(scene), await shared(scene)]
+  const [rates, roads] = [await ledgerRates(scene), await mailbox(scene)]
+  const daemons: Record<string, readonly number[]> = {}
+  for (const far of FAR) daemons[far.name] = await shared(scene, far)
   return {
     case: machinesCase.name,
     title: machinesCase.title,
@@ -69,15 +81,16 @@ interface Scene {
   readonly runs: number
 }
 
-function failuresOf(roads: Readonly<Record<string, number>>, daemons: readonly number[]) {
-  const [one = NaN, , three = NaN] = daemons
+function failuresOf(roads: Readonly<Record<string, number>>, daemons: Readonly<Record<string, readonly number[]>>) {
   const failures = [
     ...Object.entries(roads).flatMap(([road, share]) =>
       share >= LEAST_SHARE ? [] : [`PostgreSQL has ${share.toFixed(2)} of the file's rate on the road ${road}`],
     ),
-    ...(one / three >= 3 * LEAST_OF_LINEAR
-      ? []
-      : [`three daemons are ${(one / three).toFixed(2)} times as fast as one`]),
+    ...Object.entries(daemons).flatMap(([name, [one = NaN, , three = NaN]]) =>
+      one / three >= 3 * LEAST_OF_LINEAR
+        ? []
+        : [`${name}: three daemons are ${(one / three).toFixed(2)} times as fast as one`],
+    ),
   ]
   return { failures, roads, daemons }
 }
@@ -173,27 +186,29 @@ async function arrived(maildir: string): Promise<number> {
 }
 
 /** Seconds until all is there, by the number of daemons, each of which polls a few at once: what is waited for is the line. */
-async function shared({ directory, disk, database, dovecot }: Scene): Promise<readonly number[]> {
-  await using proxy = await startProxy(dovecot.pop3Port, FAR.roundTripMs, directory)
+async function shared({ directory, disk, database, dovecot }: Scene, far: Far): Promise<readonly number[]> {
+  const { name, mailboxes, messages, roundTripMs, atOnce } = far
+  await using proxy = await startProxy(dovecot.pop3Port, roundTripMs, directory)
   const found: number[] = []
   for (const count of [1, 2, 3]) {
-    const place = join(disk.directory, `daemons-${count}`)
-    const users = Array.from({ length: FAR.mailboxes }, (_, at) => `far-${count}-${at}`)
+    const place = join(disk.directory, `${name}-${count}`)
+    const users = Array.from({ length: mailboxes }, (_, at) => `${name}-${count}-${at}`)
+    const schema = `${name}_${count}`
     const mail = join(place, 'Mail')
-    await fill(dovecot, { name: `far-${count}`, mailboxes: FAR.mailboxes, messages: 1, sizeBytes: 4096 })
+    await fill(dovecot, { name: `${name}-${count}`, mailboxes, messages: 1, sizeBytes: 4096 })
     const configure = async (machine: string): Promise<string> => {
       // In memory: the path of a socket is short.
-      const home = join(directory, `d${count}`, machine)
+      const home = join(directory, `${name}${count}`, machine)
       await mkdir(home, { recursive: true, mode: 0o700 })
       const account = { host: 'localhost', port: proxy.port, tls: 'none', password: dovecot.password }
       const accounts = users.map((user) => [
         user,
         { ...account, user, first: 'all', deliver: `maildir:${mail}`, poll: '1h' },
       ])
-      const state = { postgres: database.url(), schema: `d${count}` }
+      const state = { postgres: database.url(), schema }
       const whole = {
         state,
-        concurrency: FAR.atOnce,
+        concurrency: atOnce,
         daemon: { machine },
         accounts: Object.fromEntries(accounts) as object,
       }
@@ -202,21 +217,36 @@ async function shared({ directory, disk, database, dovecot }: Scene): Promise<re
     }
     await using stack = new AsyncDisposableStack()
     for (let machine = 0; machine < count; machine++) stack.use(await daemonAt(await configure(`m${machine}`)))
-    await until(() => polledIn(database, `d${count}`) === FAR.mailboxes)
-    for (const user of users) await dovecot.seed(user, FAR.messages, (index) => makeMessage(index, 4096))
-    const begunMs = performance.now()
+    await until(() => polledIn(database, schema) === mailboxes)
+    for (const user of users) await dovecot.seed(user, messages, (index) => makeMessage(index, 4096))
+    await wait(CALM_MS)
     // From a machine without a daemon, so that it reaches all of them alike.
-    const home = await configure('other')
-    const wake = popfetchCommand(home, 'wake', '--config', join(home, 'config.json'))
-    await measure({ ...wake, environment: { XDG_RUNTIME_DIR: home } }, LIMIT_MS)
-    await until(async () => (await arrived(mail)) === FAR.mailboxes * (FAR.messages + 1))
-    found.push((performance.now() - begunMs) / 1000)
-    const faster = (found[0] ?? NaN) / (found.at(-1) ?? NaN)
+    const other = stack.use(await openPostgres(database.server(schema)))
+    const before = cpuByKind(kindOf)
+    const begunMs = performance.now()
+    await other.wake(users)
+    await until(async () => (await arrived(mail)) === mailboxes * (messages + 1))
+    const seconds = (performance.now() - begunMs) / 1000
+    found.push(seconds)
+    const faster = (found[0] ?? NaN) / seconds
     console.log(
-      `  ${FAR.mailboxes} mailboxes of ${FAR.messages}, ${FAR.roundTripMs} ms away, ${FAR.atOnce} at once in each of ${count}: ${found.at(-1)?.toFixed(1)} s, ${faster.toFixed(2)} times as fast as one`,
+      `  ${mailboxes} mailboxes of ${messages}, ${roundTripMs} ms away, ${atOnce} at once in each of ${count}: ${seconds.toFixed(1)} s, ${faster.toFixed(2)} times as fast as one; ${cpuText(before, seconds)}`,
     )
   }
   return found
+}
+
+function kindOf(command: string): string | null {
+  if (command.includes('--daemon')) return 'daemons'
+  return ['postgres', 'dovecot', 'proxy.ts'].find((name) => command.includes(name)) ?? null
+}
+
+/** Who was at work since then, and how much of all processors that took. */
+function cpuText(before: ReadonlyMap<string, number>, seconds: number): string {
+  const used = [...cpuByKind(kindOf)].map(([kind, now]) => [kind, now - (before.get(kind) ?? 0)] as const)
+  const sum = used.reduce((all, [, each]) => all + each, 0)
+  const share = (100 * sum) / (seconds * availableParallelism())
+  return `CPU ${used.map(([kind, each]) => `${kind} ${each.toFixed(1)}`).join(', ')} s: ${share.toFixed(0)} % of the processors`
 }
 
 /** Accounts that were polled; before there is a ledger, none. */
