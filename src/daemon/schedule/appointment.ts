@@ -55,6 +55,8 @@ export class Appointment {
   askers: Asker[] = []
   /** Is it to be polled whether the ledger says that it is due or not? */
   anyway = false
+  /** Was it woken while it was asked for or polled? */
+  wokenMeanwhile = false
   /** How often another process was found to have it while somebody asked. */
   heldInARow = 0
   /** An error that no promise caught, in the poll that runs; null: none. */

@@ -40,6 +40,8 @@ export class PlannedPoll implements Planning {
     // Also those who came while it waited for a place.
     this.askers = this.#appointment.askers.splice(0)
     this.#around.begins()
+    // What came before is answered by this poll.
+    if (woken) this.#appointment.wokenMeanwhile = false
     this.#appointment.begin(record, this.#around.moment())
     return woken || this.askers.some((asker) => asker.eager)
   }

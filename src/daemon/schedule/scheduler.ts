@@ -132,11 +132,14 @@ export class Scheduler implements AsyncDisposable {
     return polls
   }
 
-  /** Another process has woken these: whoever claims one first polls it. */
+  /** Another process has woken these: whoever claims one first polls it. One that is being polled is asked for again right after that:
+   *  to all others it is taken meanwhile, and they come back to it only after some seconds. */
   woken(names: readonly string[]): void {
     for (const name of names) {
       const appointment = this.#appointments.get(name)
-      if (appointment !== undefined && appointment.dueMs !== null) this.#due(appointment, this.#elapsedMs)
+      if (appointment === undefined) continue
+      if (appointment.dueMs === null) appointment.wokenMeanwhile = true
+      else this.#due(appointment, this.#elapsedMs)
     }
     this.#arm()
   }
@@ -272,6 +275,7 @@ export class Scheduler implements AsyncDisposable {
 
   #begin(appointment: Appointment, dueMs: number): void {
     appointment.dueMs = null
+    appointment.wokenMeanwhile = false
     appointment.waitsSinceMs = appointment.heardMs = this.#elapsedMs
     this.#lifeMs = this.#elapsedMs
     const poll = this.#poll(appointment, dueMs).finally(() => {
@@ -310,7 +314,7 @@ export class Scheduler implements AsyncDisposable {
     appointment.bug = null
     // Whoever asked before there was a poll is told why there was none.
     const askers = planned.askers ?? appointment.askers.splice(0)
-    this.#again(appointment, appointment.askers.length > 0 ? 0 : waitMs)
+    this.#again(appointment, appointment.askers.length > 0 || appointment.wokenMeanwhile ? 0 : waitMs)
     const lateMs = Math.max(0, this.#elapsedMs - report.durationMs - dueMs)
     ended({ account, report, health, lateMs, waitMs, thrown })
     for (const asker of askers) asker.resolve(report)
@@ -322,7 +326,8 @@ export class Scheduler implements AsyncDisposable {
     const isAsked = appointment.askers.length > 0
     if (told.why === 'held' && this.#isAlone) return false
     if (isAsked && ++appointment.heldInARow > HELD_ASKED) return false
-    const waitMs = told.why === 'early' ? told.dueInMs : isAsked ? HELD_ASKED_MS : HELD_MS
+    const earlyMs = told.why !== 'early' ? null : appointment.wokenMeanwhile ? 0 : told.dueInMs
+    const waitMs = earlyMs ?? (isAsked ? HELD_ASKED_MS : HELD_MS)
     // Whoever is a little later than the others meets none of them.
     const scatterMs = this.#context.random() * (told.why === 'early' ? EARLY_SCATTER_MS : waitMs / 2)
     this.#again(appointment, waitMs + scatterMs)

@@ -145,6 +145,51 @@ describe('processes that share a ledger', () => {
     expect(world.begun).toMatchObject([{ account: 'work', eager: true }])
   })
 
+  test('a wake that comes while the account is polled is answered as soon as that poll is over', async () => {
+    await using world = new World()
+    const slow = held()
+    world.poll = () => slow.poll
+    await world.scheduler.schedule([account('work')])
+    await world.clock.pass(MINUTE)
+    world.woken.add('work')
+    world.scheduler.woken(['work'])
+    await world.clock.pass(MINUTE)
+    expect(world.begun).toMatchObject([{ eager: false }])
+    slow.end()
+    await tick()
+    await world.clock.pass(100)
+    expect(world.begun).toMatchObject([{ eager: false }, { eager: true }])
+  })
+
+  test('one that is heard of only after its account was claimed is answered once', async () => {
+    await using world = new World()
+    const place = Promise.withResolvers<void>()
+    world.place = () => place.promise
+    await world.scheduler.schedule([account('work')])
+    await world.clock.pass(MINUTE)
+    world.woken.add('work')
+    world.scheduler.woken(['work'])
+    place.resolve()
+    await world.clock.pass(MINUTE)
+    expect(world.begun).toMatchObject([{ eager: true }])
+  })
+
+  test('one that comes while the account is asked for, which is too early still, is answered at once', async () => {
+    await using world = new World()
+    world.isAlone = false
+    let isDue = false
+    world.claim = () => {
+      if (isDue) return null
+      world.scheduler.woken(['work'])
+      world.woken.add('work')
+      isDue = true
+      return { lease: null, why: 'early', dueInMs: 60 * MINUTE }
+    }
+    await world.scheduler.schedule([account('work')])
+    await world.clock.pass(20_000)
+    expect(world.begun).toMatchObject([{ eager: true }])
+  })
+
   test('an interval that adapts goes on from that of the process that polled last', async () => {
     await using world = new World()
     world.health.set('work', { ...healthy, lastPollMs: START_MS - 8 * MINUTE })
