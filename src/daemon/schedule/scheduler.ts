@@ -63,6 +63,8 @@ const OPTIONS = {
   eager: false,
 } as const
 
+const NO_RECORDS: ReadonlyMap<string, AccountRecord> = new Map()
+
 /** Are there no more processes that plan polls by this ledger than `known` ones? */
 export async function isAlone(ledger: Pick<Ledger, 'workers'>, known: number): Promise<boolean> {
   const workers = await ledger.workers()
@@ -92,7 +94,13 @@ export class Scheduler implements AsyncDisposable {
   /** From now on polls these accounts and no others. Those that are new or changed are polled soon; of those that are left out a
    *  poll that runs is the last. Rejects with ERR_LEDGER, and then has changed nothing. */
   async schedule(accounts: readonly Account[]): Promise<void> {
-    const records = await this.#records()
+    const isNews = (account: Account): boolean => {
+      const before = this.#appointments.get(account.name)?.account
+      return before === undefined || !sameConfiguration(before, account)
+    }
+    const news = new Set(accounts.filter(isNews))
+    // Of ten thousand accounts they are megabytes.
+    const records = news.size === 0 ? NO_RECORDS : await this.#records()
     this.#isAlone = await this.#context.isAlone()
     const wanted = new Set(accounts.map(({ name }) => name))
     for (const [name, gone] of this.#appointments) {
@@ -105,10 +113,9 @@ export class Scheduler implements AsyncDisposable {
     for (const account of accounts) {
       const before = this.#appointments.get(account.name)
       const appointment = before ?? new Appointment(account, this.#elapsedMs)
-      const changed = before === undefined || !sameConfiguration(before.account, account)
       this.#appointments.set(account.name, appointment)
       appointment.change(account)
-      if (changed && (before === undefined || before.dueMs !== null)) toBePlanned.push(appointment)
+      if (news.has(account) && (before === undefined || before.dueMs !== null)) toBePlanned.push(appointment)
     }
     for (const appointment of toBePlanned) this.#plan(appointment, records)
     this.#arm()
