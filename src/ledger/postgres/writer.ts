@@ -118,6 +118,8 @@ export class Writer {
   /** The row that answers it; see TAKEN. */
   take(account: string, claim: Claim | null): Promise<Row> {
     return new Promise((resolve, reject) => {
+      // Behind changes that wait for a database that is away, each of thousands would wait as well.
+      this.#line.refuseAway()
       this.#queue.push({ kind: 'take', account, claim, resolve, reject })
       this.#start()
     })
@@ -232,12 +234,16 @@ export class Writer {
     const lasting = changes.some((change) => change.lasting)
     const keep = this.#options.keep
     const json = JSON.stringify(ordered.map(({ group }) => group))
-    const [row] = await this.#numbered((worker, batch) =>
-      this.#line.query(
-        `SELECT array_to_string(@.batch_${KNOWN}($1, $2, $3, $4, $5, $6), $7)`,
-        [worker, batch, this.#nowMs(), keep, lasting, json, ','],
-        { raw: true },
-      ),
+    // What polls have delivered is to be recorded.
+    const patient = changes.some(({ holder }) => holder !== null)
+    const [row] = await this.#numbered(
+      (worker, batch) =>
+        this.#line.query(
+          `SELECT array_to_string(@.batch_${KNOWN}($1, $2, $3, $4, $5, $6), $7)`,
+          [worker, batch, this.#nowMs(), keep, lasting, json, ','],
+          { raw: true, patient },
+        ),
+      { patient },
     )
     const given = String(row?.[0] ?? '')
     const values = given === '' ? [] : given.split(',').map(Number)
@@ -278,8 +284,11 @@ export class Writer {
   }
 
   /** Sends a statement as the next of this process. */
-  async #numbered(send: (worker: number, batch: number) => Promise<readonly Row[]>): Promise<readonly Row[]> {
-    const worker = await this.#registered()
+  async #numbered(
+    send: (worker: number, batch: number) => Promise<readonly Row[]>,
+    { patient = false } = {},
+  ): Promise<readonly Row[]> {
+    const worker = await this.#registered({ patient })
     const sentS = this.#upS()
     const rows = await send(worker, ++this.#batch)
     // Where it was lost meanwhile, what was asked for under leases is not to count as made.
@@ -289,9 +298,9 @@ export class Writer {
   }
 
   /** The number of this process, which is known to the others once the line is there. */
-  async #registered(): Promise<number> {
+  async #registered({ patient = false } = {}): Promise<number> {
     for (;;) {
-      await this.#line.ready()
+      await this.#line.ready({ patient })
       if (this.#worker !== null) return this.#worker
       this.#line.reset()
       // Whatever is wrong, timers and signals have their turn.

@@ -1,5 +1,5 @@
 // A connection that is opened when it is wanted, and again when it was lost: every statement of this folder may be sent twice. Waits
-// for a database that is away, but not for long.
+// for a database that is away, but not for long, and not once for each caller: who comes later learns at once what is known.
 import { setTimeout as wait } from 'node:timers/promises'
 import { Connection, type Row, type Value } from './connection.ts'
 import { isPooled } from './pool.ts'
@@ -12,6 +12,9 @@ const STATEMENT_MS = 60_000
 
 /** Between two tries to connect: short at first, for a server that restarts is back in a second. */
 const RETRY_MS = [20, 100, 250, 500, 1000]
+
+/** Whether a database that has been away for long is back is asked no more often. */
+const ASKED_MS = 1000
 
 /** The oldest PostgreSQL that is tried (test/servers/). */
 const OLDEST = 150_000
@@ -35,6 +38,14 @@ export interface LineOptions {
   readonly notified?: (channel: string) => void
   /** How long a database that is away is waited for. */
   readonly awayMs: number
+  /** How often, at most, it is asked whether it is back; absent: each second. */
+  readonly askedMs?: number
+}
+
+interface Away {
+  readonly fault: Lost
+  /** When that was, by a clock that never jumps. */
+  readonly askedMs: number
 }
 
 export class Line {
@@ -42,6 +53,10 @@ export class Line {
   readonly #options: LineOptions
   #connection: Promise<Connection> | null = null
   #open: Connection | null = null
+  /** The last try to connect failed; null: it did not. */
+  #away: Away | null = null
+  /** Somebody has waited for it in vain since. */
+  #isGivenUp = false
   #closed = false
 
   constructor(server: Server, options: LineOptions) {
@@ -49,22 +64,31 @@ export class Line {
     this.#options = options
   }
 
-  /** Rejects with ERR_LEDGER, ERR_BUG, or with Refused where `raw` says so. */
+  /** Rejects with ERR_LEDGER, ERR_BUG, or with Refused where `raw` says so. `patient`: waits for a database that is away whatever others
+   *  have found: what was delivered is to be recorded. */
   async query(
     text: string,
     values: readonly Value[],
-    { limitMs = STATEMENT_MS, raw = false } = {},
+    { limitMs = STATEMENT_MS, raw = false, patient = false } = {},
   ): Promise<readonly Row[]> {
     const sql = inSchema(text, this.#server.schema)
-    return await this.#repeated((connection) => connection.query(sql, values, limitMs), raw)
+    return await this.#repeated((connection) => connection.query(sql, values, limitMs), { raw, patient })
   }
 
   async script(text: string): Promise<void> {
     const sql = inSchema(text, this.#server.schema)
-    await this.#repeated((connection) => connection.script(sql, STATEMENT_MS), true)
+    await this.#repeated((connection) => connection.script(sql, STATEMENT_MS), {
+      raw: true,
+      patient: false,
+    })
   }
 
-  async #repeated<T>(attempt: (connection: Connection) => Promise<T>, raw: boolean): Promise<T> {
+  async #repeated<T>(
+    attempt: (connection: Connection) => Promise<T>,
+    { raw, patient }: { readonly raw: boolean; readonly patient: boolean },
+  ): Promise<T> {
+    const known = patient ? null : this.#knownAway
+    if (known !== null) throw asLedgerError(this.#server.place, known)
     const startMs = performance.now()
     for (let tries = 0; ; tries++) {
       try {
@@ -72,7 +96,8 @@ export class Line {
       } catch (thrown) {
         const fault = asFault(thrown)
         const pauseMs = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 0
-        const isLate = performance.now() - startMs + pauseMs > this.#options.awayMs
+        const isLate = (this.#isGivenUp && !patient) || performance.now() - startMs + pauseMs > this.#options.awayMs
+        if (isLate) this.#isGivenUp = this.#away !== null
         if (!(fault instanceof Lost) || this.#closed || isLate || isCertain(fault))
           throw raw && !(fault instanceof Lost) ? fault : asLedgerError(this.#server.place, fault)
         await wait(pauseMs)
@@ -81,14 +106,46 @@ export class Line {
   }
 
   /** Resolves once there is a connection. Rejects as `query` does. */
-  async ready(): Promise<void> {
-    await this.#repeated(() => Promise.resolve(), false)
+  async ready({ patient = false } = {}): Promise<void> {
+    await this.#repeated(() => Promise.resolve(), { raw: false, patient })
+  }
+
+  /** Rejects at once where nobody need wait to learn that the database is away. */
+  refuseAway(): void {
+    const known = this.#knownAway
+    if (known !== null) throw asLedgerError(this.#server.place, known)
+  }
+
+  /** Why it is no use to wait: somebody has waited in vain, and somebody else asks now or asked just now. Otherwise each of three
+   *  thousand polls would wait in its turn. Null: whoever comes asks. */
+  get #knownAway(): Lost | null {
+    const { awayMs, askedMs = ASKED_MS } = this.#options
+    if (this.#away === null || !this.#isGivenUp) return null
+    const agoMs = performance.now() - this.#away.askedMs
+    if (this.#connection !== null) return agoMs < awayMs + askedMs ? this.#away.fault : null
+    return agoMs < askedMs ? this.#away.fault : null
   }
 
   async #connected(): Promise<Connection> {
     if (this.#open !== null && !this.#open.isOver) return this.#open
-    this.#connection ??= this.#connect().finally(() => (this.#connection = null))
+    this.#connection ??= this.#asked().finally(() => (this.#connection = null))
     return await this.#connection
+  }
+
+  async #asked(): Promise<Connection> {
+    // Nobody knows what it did while nobody asked.
+    if (this.#away !== null && performance.now() - this.#away.askedMs > this.#options.awayMs) this.#isGivenUp = false
+    try {
+      const connection = await this.#connect()
+      this.#away = null
+      this.#isGivenUp = false
+      return connection
+    } catch (thrown) {
+      const fault = asFault(thrown)
+      this.#away = fault instanceof Lost ? { fault, askedMs: performance.now() } : null
+      this.#isGivenUp &&= this.#away !== null
+      throw thrown
+    }
   }
 
   async #connect(): Promise<Connection> {
