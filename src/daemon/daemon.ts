@@ -18,6 +18,7 @@ import { retryAll } from '../poll/account/amend.ts'
 import { Poller } from '../poll/poller.ts'
 import { boundYoung } from '../poll/run/garbage.ts'
 import type { Planned } from '../status/status.ts'
+import { recordMissed } from '../status/missed.ts'
 import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
@@ -90,7 +91,7 @@ export class Daemon implements AsyncDisposable {
   private constructor(context: DaemonContext) {
     const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
     this.#context = context
-    this.#journal = new Journal(log, clock.nowMs)
+    this.#journal = new Journal(log, clock.nowMs, (missed) => void recordMissed(ledger, this.#machine, missed))
     this.#systemd = new Systemd(env, process.pid)
     const { signal } = this.#stop
     const observer = {

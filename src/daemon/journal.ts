@@ -3,6 +3,7 @@
 // of each account. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport, MessageProblem } from '../poll/report.ts'
+import type { MissedPolls } from '../status/missed.ts'
 import { Lateness } from './schedule/lateness.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
 
@@ -23,15 +24,19 @@ export class Journal {
   readonly lateness: Lateness
   readonly #log: Log
   readonly #nowMs: () => number
+  readonly #missed: (missed: MissedPolls) => void
   readonly #failing = new Map<string, Failing>()
   /** The ledger cannot be used: since when, and what could not be polled; null: it can. */
-  #ledger: { readonly toldMs: number; polls: number; readonly accounts: Set<string> } | null = null
+  #ledger: { readonly sinceMs: number; readonly toldMs: number; polls: number; readonly accounts: Set<string> } | null =
+    null
   /** When a message was told to be deferred. */
   readonly #deferred = new Map<string, number>()
 
-  constructor(log: Log, nowMs: () => number) {
+  /** `missed` is called once the ledger can be used again. */
+  constructor(log: Log, nowMs: () => number, missed: (missed: MissedPolls) => void = () => {}) {
     this.#log = log
     this.#nowMs = nowMs
+    this.#missed = missed
     this.lateness = new Lateness(log, nowMs)
   }
 
@@ -79,8 +84,13 @@ export class Journal {
     const nowMs = this.#nowMs()
     const before = this.#ledger
     const isTold = before !== null && nowMs >= before.toldMs && nowMs - before.toldMs < REMINDER_MS
-    const { polls = 0, accounts = new Set<string>() } = before ?? {}
-    this.#ledger = { toldMs: isTold ? before.toldMs : nowMs, polls: polls + 1, accounts: accounts.add(account) }
+    const { sinceMs = nowMs, polls = 0, accounts = new Set<string>() } = before ?? {}
+    this.#ledger = {
+      sinceMs,
+      toldMs: isTold ? before.toldMs : nowMs,
+      polls: polls + 1,
+      accounts: accounts.add(account),
+    }
     const facts = { account, error: error.code }
     if (isTold) this.#log.debug(error.message, facts)
     else this.#log.error(error.message, facts)
@@ -88,9 +98,10 @@ export class Journal {
 
   #ledgerWorks(): void {
     if (this.#ledger === null) return
-    const { polls, accounts } = this.#ledger
+    const { sinceMs, polls, accounts } = this.#ledger
     this.#ledger = null
     this.#log.info('the ledger can be used again', { failedPolls: polls, accounts: accounts.size })
+    this.#missed({ sinceMs, untilMs: this.#nowMs(), polls, accounts: accounts.size })
   }
 
   #failed(account: string, error: NonNullable<AccountReport['error']>, failures: number | null): void {

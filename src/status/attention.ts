@@ -8,6 +8,7 @@ import type { AskedTrouble } from './asked-trouble.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { type LateHost, lateText } from './late.ts'
 import { differingVersions, type MachineAtWork } from './machines.ts'
+import { type Missed, missedText } from './missed.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
 import { type Command, CONFIG_CHECK, isSignedOut, nextOfError, nextOfMessages, over, retryHere } from './next.ts'
 import { counted } from './words/amounts.ts'
@@ -27,6 +28,7 @@ export type AttentionKind =
   | 'undeleted'
   | 'waiting'
   | 'late'
+  | 'missed'
   | 'silent'
   | 'paused'
 
@@ -68,6 +70,7 @@ const ORDER: readonly AttentionKind[] = [
   'undeleted',
   'waiting',
   'late',
+  'missed',
   'silent',
   'paused',
 ]
@@ -87,13 +90,14 @@ export interface AttentionFacts {
   readonly destinations: readonly Resting[]
   readonly pauses: readonly Pause[]
   readonly asked: AskedTrouble | null
+  readonly missed: readonly Missed[]
   readonly signIns: readonly Listed[]
   readonly daemon: { readonly wanted: boolean; readonly pid: number | null; readonly late?: readonly LateHost[] }
   readonly machines: readonly MachineAtWork[]
 }
 
 export function* attentionOf(facts: AttentionFacts): Generator<void, readonly Attention[]> {
-  const { nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines } = facts
+  const { nowMs, accounts, destinations, pauses, asked, missed, signIns, daemon, machines } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
   const signedOut = new Set(troubled(signIns).flatMap((each) => each.accounts))
   const found: Noted[] = [
@@ -103,6 +107,7 @@ export function* attentionOf(facts: AttentionFacts): Generator<void, readonly At
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
     ...(daemon.late ?? []).map(ofLate),
+    ...missed.map((each) => ofMissed(each, machines)),
     ...pauses.map((pause) => ofPause(pause, nowMs)),
   ]
   for (const resting of destinations) {
@@ -214,6 +219,20 @@ function ofPause(pause: Pause, nowMs: number): Noted {
 function ofLate(late: LateHost): Attention {
   const { host, sinceMs } = late
   return { kind: 'late', weight: 'doubtful', names: [host], reason: lateText(late), sinceMs, next: CONFIG_CHECK([]) }
+}
+
+/** It is over, and mail may have come late. */
+function ofMissed(missed: Missed, machines: readonly MachineAtWork[]): Attention {
+  const ofMany = machines.some(({ machine }) => machine !== display(missed.machine, 100))
+  const reason = missedText(missed, ofMany)
+  return {
+    kind: 'missed',
+    weight: 'doubtful',
+    names: ['popfetch'],
+    reason,
+    sinceMs: missed.sinceMs,
+    next: 'popfetch log',
+  }
 }
 
 function ofSignIn(signIn: Listed): Attention {

@@ -2,6 +2,7 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Records } from '../ledger/records.ts'
 import { askedTrouble } from './asked-trouble.ts'
+import { missedPolls } from './missed.ts'
 import type { Facts } from './status.ts'
 
 /** This many messages of an account are shown in each state; `state list` has all. */
@@ -37,6 +38,7 @@ export async function readFacts(ledger: ReadLedger, { destinationNames, ...known
     workers: await ledger.workers(),
     spans: ledger.spans,
     asked: await askedTrouble(ledger),
+    missed: await missedPolls(ledger, known.nowMs),
   }
 }
 

@@ -8,6 +8,7 @@ import type { AccountStatus, Resting } from './account.ts'
 import type { LateHost } from './late.ts'
 import { listedJson } from './sign-in-lines.ts'
 import type { MachineAtWork } from './machines.ts'
+import type { Missed } from './missed.ts'
 import type { Status } from './status.ts'
 import { iso } from './words/moment.ts'
 
@@ -28,7 +29,7 @@ export function* statusJsonText(status: Status): Generator<string> {
   yield `],${JSON.stringify(aroundJson(status)).slice(1)}`
 }
 
-function aroundJson({ daemon, destinations, machines, pauses, signIns, asked }: Status): object {
+function aroundJson({ daemon, destinations, machines, missed, pauses, signIns, asked }: Status): object {
   return {
     daemon: {
       running: daemon.pid !== null,
@@ -40,6 +41,7 @@ function aroundJson({ daemon, destinations, machines, pauses, signIns, asked }: 
     destinations: destinations.map(restingJson),
     late: (daemon.late ?? []).map(lateJson),
     machines: machines.map(machineJson),
+    missed: missed.map(missedJson),
     paused: pauses.map(pauseJson),
     signIns: signIns.map(listedJson),
   }
@@ -75,6 +77,10 @@ function pollJson({ atMs, outcome, delivered, error }: PastPoll): object {
 
 function machineJson({ machine, sinceMs, lastSeenMs, accounts, version }: MachineAtWork): object {
   return { machine, since: iso(sinceMs), lastSeen: iso(lastSeenMs), accounts, version }
+}
+
+function missedJson({ machine, sinceMs, untilMs, accounts, polls }: Missed): object {
+  return { machine: display(machine, 100), since: iso(sinceMs), until: iso(untilMs), accounts, polls }
 }
 
 function lateJson({ host, accounts, lateMs, sinceMs }: LateHost): object {

@@ -16,6 +16,7 @@ import type { AskedTrouble } from './asked-trouble.ts'
 import { attentionOf, type Attention } from './attention.ts'
 import type { LateHost } from './late.ts'
 import { type MachineAtWork, machinesOf } from './machines.ts'
+import type { Missed } from './missed.ts'
 import type { Listed } from './sign-in-lines.ts'
 
 export type { AccountStatus, Because, Outcome, Planned, Resting, TroubledMessage } from './account.ts'
@@ -56,6 +57,8 @@ export interface Facts {
   readonly pauses: readonly Pause[]
   /** Why what the program of `accountsFrom` printed last was not taken; null or absent: it was, or none is asked. */
   readonly asked?: AskedTrouble | null
+  /** Polls of the last day that could not be made; absent: nobody asked. */
+  readonly missed?: readonly Missed[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
   /** The processes at work on the ledger; absent: nobody asked. */
@@ -74,6 +77,7 @@ export interface Status {
   /** What a person wants left alone. */
   readonly pauses: readonly Pause[]
   readonly asked: AskedTrouble | null
+  readonly missed: readonly Missed[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
   readonly machines: readonly MachineAtWork[]
@@ -89,7 +93,7 @@ export function statusInTurns(facts: Facts): Promise<Status> {
 }
 
 function* statusSteps(facts: Facts): Generator<void, Status> {
-  const { nowMs, configured, signIns, daemon, asked = null } = facts
+  const { nowMs, configured, signIns, daemon, asked = null, missed = [] } = facts
   const records = new Map(facts.records.map((record) => [record.name, record]))
   const names = [...new Set([...(configured ?? []), ...records.keys()])]
   const disabled = new Set(facts.disabled)
@@ -119,11 +123,12 @@ function* statusSteps(facts: Facts): Generator<void, Status> {
   const machines = machinesOf(facts)
   return {
     nowMs,
-    attention: yield* attentionOf({ nowMs, accounts, destinations, pauses, asked, signIns, daemon, machines }),
+    attention: yield* attentionOf({ nowMs, accounts, destinations, pauses, asked, missed, signIns, daemon, machines }),
     accounts,
     destinations,
     pauses,
     asked,
+    missed,
     signIns,
     daemon,
     machines,
@@ -134,12 +139,14 @@ function* statusSteps(facts: Facts): Generator<void, Status> {
 export function only(status: Status, accounts: readonly string[]): Status {
   const wanted = new Set(accounts)
   const chosen = status.accounts.filter(({ account }) => wanted.has(account))
-  const { nowMs, destinations, asked, signIns, daemon, machines } = status
+  const { nowMs, destinations, asked, missed, signIns, daemon, machines } = status
   const pauses = status.pauses.filter(({ kind, name }) => kind === 'destination' || wanted.has(name))
   return {
     ...status,
     accounts: chosen,
     pauses,
-    attention: atOnce(attentionOf({ nowMs, accounts: chosen, destinations, pauses, asked, signIns, daemon, machines })),
+    attention: atOnce(
+      attentionOf({ nowMs, accounts: chosen, destinations, pauses, asked, missed, signIns, daemon, machines }),
+    ),
   }
 }

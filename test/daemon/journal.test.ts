@@ -4,6 +4,7 @@ import { Journal } from '../../src/daemon/journal.ts'
 import type { Log, LogFacts } from '../../src/log.ts'
 import { silentLog } from '../../src/log.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
+import type { MissedPolls } from '../../src/status/missed.ts'
 import { accountReport } from '../cli/reports.ts'
 import { account, failing } from './fake-time.ts'
 
@@ -12,6 +13,7 @@ const DAY = 86_400_000
 class Scene {
   readonly lines: string[] = []
   nowMs = 1.8e12
+  readonly missed: MissedPolls[] = []
   readonly #journal: Journal
 
   constructor() {
@@ -20,7 +22,11 @@ class Scene {
       (text: string, facts: LogFacts = {}): void =>
         void this.lines.push(`${level}: ${text}${'failedPolls' in facts ? ` ${JSON.stringify(facts)}` : ''}`)
     const log: Log = { ...silentLog, info: line('info'), warn: line('warn'), error: line('error') }
-    this.#journal = new Journal(log, () => this.nowMs)
+    this.#journal = new Journal(
+      log,
+      () => this.nowMs,
+      (missed) => void this.missed.push(missed),
+    )
   }
 
   ended(facts: Partial<AccountReport>, thrown: unknown = null): void {
@@ -55,9 +61,12 @@ test('a ledger that cannot be used is one trouble, not one of each account, and 
   scene.ended({ account: 'a1', outcome: 'failed', error })
   scene.ended({ account: 'a2', outcome: 'failed', error })
   expect(scene.take()).toEqual(['error: the database is away'])
+  expect(scene.missed).toEqual([])
+  scene.nowMs += 1000
   scene.ended({ account: 'a3', outcome: 'paused' })
   scene.ended({ account: 'a1' })
   expect(scene.take()).toEqual(['info: the ledger can be used again {"failedPolls":102,"accounts":50}'])
+  expect(scene.missed).toEqual([{ sinceMs: 1.8e12, untilMs: scene.nowMs, polls: 102, accounts: 50 }])
   scene.ended({ account: 'a4', outcome: 'failed', error })
   expect(scene.take()).toEqual(['error: the database is away'])
 })

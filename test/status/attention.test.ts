@@ -263,6 +263,23 @@ const ROWS: readonly Row[] = [
     [{ kind: 'silent', weight: 'doubtful', next: 'popfetch work' }],
   ],
   [
+    'polls that were missed while the ledger could not be used',
+    {
+      records: [record('work')],
+      missed: [{ machine: 'm1', sinceMs: NOW - 2 * HOUR, untilMs: NOW - HOUR, polls: 9000, accounts: 3000 }],
+    },
+    [
+      {
+        kind: 'missed',
+        weight: 'doubtful',
+        names: ['popfetch'],
+        reason: 'the ledger could not be used for 1 h: 3,000 accounts were not polled, 9,000 polls in all',
+        sinceMs: NOW - 2 * HOUR,
+        next: 'popfetch log',
+      },
+    ],
+  ],
+  [
     'what a program printed of accounts, which was not taken',
     {
       records: [record('work')],

@@ -13,8 +13,8 @@ const STATEMENT_MS = 60_000
 /** Between two tries to connect: short at first, for a server that restarts is back in a second. */
 const RETRY_MS = [20, 100, 250, 500, 1000]
 
-/** Whether a database that has been away for long is back is asked no more often. */
-const ASKED_MS = 1000
+/** A server that is gone refuses at once; one that is cut off says nothing: after this share of what anybody waits it is cut off. */
+const SLOW_SHARE = 0.1
 
 /** The oldest PostgreSQL that is tried (test/servers/). */
 const OLDEST = 150_000
@@ -38,14 +38,13 @@ export interface LineOptions {
   readonly notified?: (channel: string) => void
   /** How long a database that is away is waited for. */
   readonly awayMs: number
-  /** How often, at most, it is asked whether it is back; absent: each second. */
-  readonly askedMs?: number
 }
 
 interface Away {
   readonly fault: Lost
-  /** When that was, by a clock that never jumps. */
+  /** When that was, by a clock that never jumps, and how long it took. */
   readonly askedMs: number
+  readonly tookMs: number
 }
 
 export class Line {
@@ -116,14 +115,11 @@ export class Line {
     if (known !== null) throw asLedgerError(this.#server.place, known)
   }
 
-  /** Why it is no use to wait: somebody has waited in vain, and somebody else asks now or asked just now. Otherwise each of three
-   *  thousand polls would wait in its turn. Null: whoever comes asks. */
+  /** Why it is no use to wait: somebody has waited in vain, and whoever asks whether it is back gets no answer for long. Otherwise each
+   *  of three thousand polls would wait in its turn. Null: whoever comes asks. */
   get #knownAway(): Lost | null {
-    const { awayMs, askedMs = ASKED_MS } = this.#options
-    if (this.#away === null || !this.#isGivenUp) return null
-    const agoMs = performance.now() - this.#away.askedMs
-    if (this.#connection !== null) return agoMs < awayMs + askedMs ? this.#away.fault : null
-    return agoMs < askedMs ? this.#away.fault : null
+    if (this.#away === null || !this.#isGivenUp || this.#connection === null) return null
+    return this.#away.tookMs > SLOW_SHARE * this.#options.awayMs ? this.#away.fault : null
   }
 
   async #connected(): Promise<Connection> {
@@ -133,8 +129,9 @@ export class Line {
   }
 
   async #asked(): Promise<Connection> {
+    const startMs = performance.now()
     // Nobody knows what it did while nobody asked.
-    if (this.#away !== null && performance.now() - this.#away.askedMs > this.#options.awayMs) this.#isGivenUp = false
+    if (this.#away !== null && startMs - this.#away.askedMs > this.#options.awayMs) this.#isGivenUp = false
     try {
       const connection = await this.#connect()
       this.#away = null
@@ -142,7 +139,8 @@ export class Line {
       return connection
     } catch (thrown) {
       const fault = asFault(thrown)
-      this.#away = fault instanceof Lost ? { fault, askedMs: performance.now() } : null
+      const askedMs = performance.now()
+      this.#away = fault instanceof Lost ? { fault, askedMs, tookMs: askedMs - startMs } : null
       this.#isGivenUp &&= this.#away !== null
       throw thrown
     }

@@ -74,7 +74,9 @@ export function bug(message: string, cause?: unknown): PopfetchError {
 
 export function away(place: string, cause: unknown): PopfetchError {
   const why = `the database is away (${wordsOf(cause)})`
-  return ledgerError(place, why, 'mail stays where it is; popfetch goes on once the database is back', 'soon', cause)
+  const goesOn = 'mail stays where it is, and popfetch goes on once the database is back'
+  const advice = `${goesOn}: see that it runs, and that state.postgres names its host and port`
+  return ledgerError(place, why, advice, 'soon', cause)
 }
 
 export function withoutPassword(place: string): PopfetchError {
