@@ -19,6 +19,7 @@ import { readOptions, type Options } from './options.ts'
 import { othersShare, warnOfOthers } from './others.ts'
 import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
 import { measureScale, scaleCases } from './scale.ts'
+import { measureWorkers, workersCase } from './workers.ts'
 import { startProxy } from './proxy.ts'
 import { slowSync } from './slow-sync.ts'
 import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
@@ -118,6 +119,10 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
       options.runs,
     )
     yield { ...measuredNow, others }
+  }
+  if (only.includes(workersCase.name)) {
+    const others = await othersShare()
+    yield { ...(await measureWorkers(join(memory.path, workersCase.name))), others }
   }
   for (const each of scaleCases.filter(({ name }) => only.includes(name))) {
     const others = await othersShare()

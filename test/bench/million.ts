@@ -1,11 +1,12 @@
 // A mailbox of a million messages, listed once and then known (P103). How long does the next poll take, how much memory, and
 // how long does its event loop pause? No peer takes part. The server is this process: nothing else is to be done here.
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Contender } from './contender.ts'
+import { loopDelay, loopDelayIn } from './instrument.ts'
 import { measure, type Usage } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
 
@@ -34,7 +35,7 @@ export async function startMillion(parent: string): Promise<Million> {
   const { program, args, success } = popfetchCommand(directory, 'here', '--json', ...files)
   const command = {
     program,
-    args: ['--import', join(import.meta.dirname, 'loop-delay.ts'), ...args],
+    args: [...loopDelay(), ...args],
     directory,
     success,
     environment: { LOOP_DELAY_FILE: delayFile },
@@ -44,7 +45,7 @@ export async function startMillion(parent: string): Promise<Million> {
     const { accounts } = JSON.parse(usage.printed) as { accounts: { listed: number; skipped: number }[] }
     const [{ listed, skipped } = { listed: 0, skipped: 0 }] = accounts
     if (listed !== MESSAGES || skipped !== MESSAGES) throw new Error(`listed ${listed} messages and skipped ${skipped}`)
-    return { ...usage, standstillMs: Number(await readFile(delayFile, 'utf8')) }
+    return { ...usage, standstillMs: (await loopDelayIn(delayFile)).longestMs }
   }
   return {
     contender: {

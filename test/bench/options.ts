@@ -7,11 +7,12 @@ import { daemonCase } from './daemon.ts'
 import { machinesCase } from './machines.ts'
 import { clients } from './peers.ts'
 import { scaleCases } from './scale.ts'
+import { workersCase } from './workers.ts'
 
 const HUGE_GIGABYTES = 2
 // Those take minutes, and no peer takes part.
 const byDefault = [...mailCases(HUGE_GIGABYTES), accounts, million, startUp].map(({ name }) => name)
-const slow = [daemonCase.name, machinesCase.name, ...scaleCases.map(({ name }) => name)]
+const slow = [daemonCase.name, machinesCase.name, workersCase.name, ...scaleCases.map(({ name }) => name)]
 const all = [...byDefault, ...slow]
 const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
 const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')

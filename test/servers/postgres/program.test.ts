@@ -358,13 +358,27 @@ describe('a daemon', () => {
     expect(away).toMatchObject({ code: 74, stdout: expect.stringContaining('the database is away') })
     expect(await home.mail()).toHaveLength(1)
     const status = await home.run('status')
-    expect(status).toMatchObject({ code: 74, stderr: expect.stringContaining('the database is away') })
+    expect(status).toMatchObject({ code: 74, stderr: expect.stringContaining('see that it runs') })
     await own.run()
     expect(answer(await home.run('--json')).accounts[0]).toMatchObject({ outcome: 'ok', delivered: 1 })
     await expectMail(home, 2)
+    const afterwards = JSON.parse((await home.run('status', '--json')).stdout) as { missed: readonly object[] }
+    expect(afterwards.missed).toMatchObject([{ accounts: 1, polls: expect.any(Number) }])
+    expect((await home.run('status')).stdout).toContain('1 account was not polled')
     await home.run('stop')
     expect(await daemon.ended).toBe(0)
   })
+})
+
+test('a daemon that is started while the database is away is not started, and says so', async () => {
+  await using own = await PostgresServer.start()
+  const home = await machine(filled(1), { state: { postgres: own.url(), schema } })
+  await own.stop('immediate')
+  for (const more of [[], ['--foreground']])
+    expect(await home.run('--daemon', ...more)).toMatchObject({
+      code: 74,
+      stderr: expect.stringMatching(/the database is away .*the daemon was not started/),
+    })
 })
 
 test('a whole mailbox is moved with the ledger of its own that it always has', async () => {

@@ -123,9 +123,8 @@ async function work(
   await using opened = new AsyncDisposableStack()
   const { openLedger } = await rooms.ledger()
   // Before the log: it makes the directory in which both are by default.
-  const ledger = opened.use(
-    await openLedger(configuration, { env, headers: configuration.headers, ...machineOf(configuration) }),
-  )
+  const opening = { env, headers: configuration.headers, ...machineOf(configuration) }
+  const ledger = opened.use(await openLedger(configuration, opening).catch(notStarted))
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
   const signals = listen(logs, surroundings)
@@ -157,6 +156,15 @@ async function work(
   }
   logs.log.info('stopping')
   return EXIT_OK
+}
+
+/** What passes by itself is waited for by a daemon that runs, and by nobody who has ended. */
+function notStarted(thrown: unknown): never {
+  const error = asPopfetchError(thrown, 'process')
+  if (error.code !== 'ERR_LEDGER' || error.retry !== 'soon') throw error
+  const { scope, retry } = error
+  const text = `${error.message}; the daemon was not started: start it again then, unless systemd does`
+  throw new PopfetchError('ERR_LEDGER', text, { scope, retry, cause: error })
 }
 
 /** One of several processes: the daemon that started it has socket, log and page. */
