@@ -362,12 +362,25 @@ describe('a daemon', () => {
     await own.run()
     expect(answer(await home.run('--json')).accounts[0]).toMatchObject({ outcome: 'ok', delivered: 1 })
     await expectMail(home, 2)
-    const afterwards = JSON.parse((await home.run('status', '--json')).stdout) as { missed: readonly object[] }
-    expect(afterwards.missed).toMatchObject([{ accounts: 1, polls: expect.any(Number) }])
-    expect((await home.run('status')).stdout).toContain('1 account was not polled')
     await home.run('stop')
     expect(await daemon.ended).toBe(0)
   })
+})
+
+test('polls that a daemon missed while the database was away are told once it is back', async () => {
+  await using own = await PostgresServer.start()
+  const home = await machine(filled(1), { state: { postgres: own.url(), schema }, defaults: { poll: '10s' } })
+  await home.daemon()
+  const missed = async (): Promise<readonly object[]> =>
+    (JSON.parse((await home.run('status', '--json')).stdout) as { missed: readonly object[] }).missed
+  expect(await missed()).toEqual([])
+  await own.stop('immediate')
+  const log = join(home.folder, 'log')
+  while (!(await readFile(log, 'utf8')).includes('the database is away')) await new Promise(setImmediate)
+  await own.run()
+  while ((await missed()).length === 0) await new Promise(setImmediate)
+  expect(await missed()).toMatchObject([{ accounts: 1, polls: 1 }])
+  expect((await home.run('status')).stdout).toMatch(/the ledger could not be used for .*: 1 account was not polled/)
 })
 
 test('a daemon that is started while the database is away is not started, and says so', async () => {

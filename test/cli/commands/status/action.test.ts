@@ -42,6 +42,7 @@ describe('status', () => {
       destinations: [],
       late: [],
       machines: [],
+      missed: [],
       paused: [],
       signIns: [],
     })
