@@ -73,7 +73,8 @@ export async function measureWorkers(directory: string): Promise<Omit<CaseResult
       slower(`${kind} 2`) > TAKEN_OVER_LIMIT_S ? [`${kind}: what a killed process had was taken over late`] : [],
     ),
   ]
-  return { case: workersCase.name, title: workersCase.title, figures: [], verdicts: [], failures, ...{ rows } }
+  const facts = { rows }
+  return { case: workersCase.name, title: workersCase.title, figures: [], verdicts: [], failures, ...facts }
 }
 
 interface Run {
