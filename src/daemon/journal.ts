@@ -3,7 +3,7 @@
 // of each account. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport, MessageProblem } from '../poll/report.ts'
-import type { MissedPolls } from '../status/missed.ts'
+import type { MissedPolls } from '../status/remembered/missed.ts'
 import { Lateness } from './schedule/lateness.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
 

@@ -2,7 +2,7 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Records } from '../ledger/records.ts'
 import { askedTrouble } from './asked-trouble.ts'
-import { missedPolls } from './missed.ts'
+import { missedPolls } from './remembered/missed.ts'
 import type { Facts } from './status.ts'
 
 /** This many messages of an account are shown in each state; `state list` has all. */

@@ -8,7 +8,7 @@ import type { AccountStatus, Resting } from './account.ts'
 import type { LateHost } from './late.ts'
 import { listedJson } from './sign-in-lines.ts'
 import type { MachineAtWork } from './machines.ts'
-import type { Missed } from './missed.ts'
+import type { Missed } from './remembered/missed.ts'
 import type { Status } from './status.ts'
 import { iso } from './words/moment.ts'
 

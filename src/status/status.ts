@@ -16,7 +16,7 @@ import type { AskedTrouble } from './asked-trouble.ts'
 import { attentionOf, type Attention } from './attention.ts'
 import type { LateHost } from './late.ts'
 import { type MachineAtWork, machinesOf } from './machines.ts'
-import type { Missed } from './missed.ts'
+import type { Missed } from './remembered/missed.ts'
 import type { Listed } from './sign-in-lines.ts'
 
 export type { AccountStatus, Because, Outcome, Planned, Resting, TroubledMessage } from './account.ts'

@@ -4,7 +4,7 @@ import { Journal } from '../../src/daemon/journal.ts'
 import type { Log, LogFacts } from '../../src/log.ts'
 import { silentLog } from '../../src/log.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
-import type { MissedPolls } from '../../src/status/missed.ts'
+import type { MissedPolls } from '../../src/status/remembered/missed.ts'
 import { accountReport } from '../cli/reports.ts'
 import { account, failing } from './fake-time.ts'
 

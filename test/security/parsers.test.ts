@@ -186,6 +186,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/poll/rests/secret-mark.ts': own('a fact of our own ledger'),
   'src/pop3/listing/ask.ts': server('a line', 'expressions'),
   'src/status/asked-trouble.ts': own('what the ledger remembers'),
+  'src/status/remembered/missed.ts': own('what the ledger remembers'),
   'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),
   'src/poll/compare/remembered-copies.ts': own('a fact of our own ledger'),
   'src/poll/check/server.ts': own('a word of the command line'),

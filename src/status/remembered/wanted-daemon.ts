@@ -1,6 +1,6 @@
 // Whether a daemon should run on a ledger: one was started and nobody stopped it. So `status --check` knows a daemon
 // that died from one that was never wanted. Remembered in the ledger, for a crash leaves it there.
-import type { Ledger } from '../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 
 type Where = Pick<Ledger, 'spans'>
 

@@ -1,9 +1,9 @@
 // Polls that did not take place because the ledger could not be used: its database was away, its disk was full. While that lasts nothing
 // can be recorded, so each process counts, and records it once the ledger can be used again: `status` and the page tell it for a day.
-import { display } from '../display.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import { counted } from './words/amounts.ts'
-import { span } from './words/moment.ts'
+import { display } from '../../display.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import { counted } from '../words/amounts.ts'
+import { span } from '../words/moment.ts'
 
 const MEMO = 'missed'
 /** What is older is in the log. */

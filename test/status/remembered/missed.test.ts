@@ -1,7 +1,7 @@
 // Polls that did not take place because the ledger could not be used: how they are remembered, and for how long they are told.
 import { describe, expect, test } from 'vitest'
-import { PopfetchError } from '../../src/errors.ts'
-import { missedPolls, missedText, recordMissed } from '../../src/status/missed.ts'
+import { PopfetchError } from '../../../src/errors.ts'
+import { missedPolls, missedText, recordMissed } from '../../../src/status/remembered/missed.ts'
 
 const NOW = 1.8e12
 const MINUTE = 60_000
