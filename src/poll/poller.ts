@@ -18,7 +18,6 @@ import { type Run, type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from '.
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
 import { boundOld, boundYoung } from './run/garbage.ts'
-import { compileAddressForm } from './run/quick-address.ts'
 import { Tally } from './tally.ts'
 import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
@@ -143,7 +142,6 @@ export class Poller implements AsyncDisposable {
   /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     boundYoung()
-    compileAddressForm()
     if (configuration.accounts.length >= MANY_ACCOUNTS) boundOld()
     this.#context = context
     this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })
