@@ -1,12 +1,14 @@
 // One account: its messages in the ledger, held against the server's list and against what its destinations showed. Each message is
 // counted once. What is missing goes before all else, and what differs before what agrees.
+import { isLocal } from '../config/destinations/destinations.ts'
 import type { Account } from '../config/schema.ts'
 import { isReadable, type ReadableDestination, type Settled } from '../deliver/destination.ts'
-import { display } from '../display.ts'
+import { display, grouped } from '../display.ts'
 import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import type { DeliveryRecord, MessageRecord } from '../ledger/records.ts'
 import { originOf } from '../poll/attempt.ts'
 import { reportError } from '../poll/report.ts'
+import { machineName } from '../poll/run/machine.ts'
 import type { Claims } from './claims.ts'
 import type { Places } from './places.ts'
 import { type Amiss, MOST_LISTED, type Verdict, type VerifyRequest } from './report.ts'
@@ -67,6 +69,8 @@ class Counting {
   readonly #differ: Amiss[] = []
   readonly #unshown = new Set<string>()
   readonly #notes: string[] = []
+  /** Deliveries of other machines, into files that this one does not see. */
+  readonly #elsewhere = new Map<string, number>()
   #withoutDigest = 0
   #altered = 0
 
@@ -108,6 +112,13 @@ class Counting {
       this.#notes.push(
         `${this.#altered} messages could not be compared: a mail program has added fields, or trace, label or the machine's name changed`,
       )
+    for (const [machine, count] of this.#elsewhere) {
+      const they = count === 1 ? '1 message was' : `${grouped(count)} messages were`
+      const name = display(machine, 100)
+      this.#notes.push(
+        `${they} delivered on the machine ${name}, whose files are not seen from here: popfetch verify there looks at them; if all machines see the same files, write shared: true`,
+      )
+    }
     return {
       account: this.#account.name,
       ...this.#counts,
@@ -140,7 +151,7 @@ class Counting {
   async #lost(deliveries: readonly DeliveryRecord[]): Promise<string | null> {
     const { places, claims } = this.#context
     let isMoved = false
-    for (const { destination, recipient, state, intent } of deliveries) {
+    for (const { destination, recipient, state, intent, machine } of deliveries) {
       if (state !== 'done') continue
       const shown = await places.shownAt(destination, recipient, this.#account)
       // The verdict's error says that it could not be looked through.
@@ -150,11 +161,21 @@ class Counting {
         continue
       }
       const where = claims.stateOf(intent)
+      if (where === 'missing' && machine !== null && this.#isElsewhere(destination, machine)) {
+        this.#elsewhere.set(machine, (this.#elsewhere.get(machine) ?? 0) + 1)
+        continue
+      }
       if (where === 'missing') return shown.map((place) => place.destination.description).join(', ')
       isMoved ||= where === 'moved'
     }
     if (isMoved) this.#counts.moved++
     return null
+  }
+
+  /** Not seen here, it may well stand there (DESIGN 4.6). */
+  #isElsewhere(destination: string, machine: string): boolean {
+    const { configuration } = this.#context
+    return machine !== machineName(configuration) && isLocal(destination, configuration.destinations)
   }
 
   async #settled(standing: readonly MessageRecord[], server: OnServer | null, digest: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 // The program on a ledger in PostgreSQL, as its users run it: once, as a daemon, and every command that opens a ledger.
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Pop3Server } from '../../support/pop3-server.ts'
@@ -97,6 +97,28 @@ test('another machine with the same ledger fetches nothing of it again', async (
   expect(answer(await there.run('--json')).accounts[0]).toMatchObject({ delivered: 1, new: 1 })
   expect(await here.mail()).toHaveLength(2)
   expect(await there.mail()).toHaveLength(1)
+})
+
+test('verify does not call missing what lies on another machine, and says where to look', async () => {
+  const user = filled(2)
+  const home = { host: pop3.host, port: pop3.port, tls: 'none', user, password: 'secret', deliver: 'inbox' }
+  const named = { accounts: { home }, destinations: { inbox: { type: 'maildir', path: 'Mail' } } }
+  const [one, two] = [
+    await machine(user, { ...named, daemon: { machine: 'one' } }),
+    await machine(user, { ...named, daemon: { machine: 'two' } }),
+  ]
+  await one.run()
+  expect(answer(await one.run('verify', '--json')).accounts[0]).toMatchObject({ agree: 2, missing: 0, notes: [] })
+  pop3.mailbox(user).add('Subject: letter 2\n\nnumber 2\n', { uidl: 'u2' })
+  await two.run()
+  const there = await two.run('verify', '--json')
+  expect(there.code).toBe(0)
+  const note = /^2 messages were delivered on the machine one, whose files are not seen from here/
+  expect(answer(there).accounts[0]).toMatchObject({ agree: 3, missing: 0, notes: [expect.stringMatching(note)] })
+  expect((await one.run('verify')).stdout).toContain('1 message was delivered on the machine two')
+  await rm(join(one.folder, 'Mail', 'new'), { recursive: true })
+  await mkdir(join(one.folder, 'Mail', 'new'))
+  expect(answer(await one.run('verify', '--json')).accounts[0]).toMatchObject({ agree: 1, missing: 2 })
 })
 
 test('two polls of one account at once: one polls, the other is busy', async () => {
