@@ -92,8 +92,8 @@ export class Spool implements AsyncDisposable {
     return this.#sizeBytes
   }
 
-  /** Takes the next bytes as received; `chunk` must not change afterwards. Returns undefined, or a promise: then the caller
-   *  stops reading until it resolves. Throws or rejects with MessageTooLarge, or with DeliveryError when the file cannot be
+  /** Takes the next bytes as received. Returns undefined, and `chunk` may change; or a promise: then the caller stops reading, and
+   *  `chunk` must not change, until it resolves. Throws or rejects with MessageTooLarge, or with DeliveryError when the file cannot be
    *  written. */
   write(chunk: Buffer): Promise<void> | undefined {
     this.#sizeBytes += chunk.length
@@ -101,7 +101,7 @@ export class Spool implements AsyncDisposable {
     if (maxSizeBytes !== null && this.#sizeBytes > maxSizeBytes) throw new MessageTooLarge(maxSizeBytes)
     if (this.#kept(chunk)) return undefined
     if (this.#large === null && this.#sizeBytes <= this.#memoryBytes) {
-      this.#chunks.push(chunk)
+      this.#chunks.push(Buffer.from(chunk))
       return undefined
     }
     try {

@@ -38,7 +38,6 @@ import { expiredToken, isBusy, refusedTls, replyError } from './wire/reply-error
 export type HandVerb = Exclude<Verb, 'STLS' | 'UTF8' | 'USER' | 'PASS' | 'APOP' | 'AUTH' | 'LAST' | 'QUIT'>
 
 export interface SessionOptions extends ConnectionOptions {
-  readonly tlsMode: 'implicit' | 'starttls' | 'none'
   /** False: one command at a time, whatever the server says. */
   readonly pipelining: boolean
   /** False: CAPA is not sent, because this server cannot bear it (P032, CAPA unanswered). */

@@ -159,6 +159,31 @@ describe('a body that is not taken as fast as it comes', () => {
     expect(seen.bytes).toBe(64 * 1024 * 1024)
   })
 
+  it.each(['none', 'implicit', 'starttls'] as const)('keeps its bytes until it is: tls %s', async (tlsMode) => {
+    await using server = await Pop3Server.start(tlsMode === 'none' ? {} : { tls: tlsMode })
+    const line = (at: number): string => `.line ${at} of a message\r\n`
+    const message = Buffer.from(Array.from({ length: 30_000 }, (_, at) => line(at)).join(''))
+    for (let count = 0; count < 3; count++) server.mailbox('alice').add(message)
+    await using session = await signedIn(server, { tlsMode })
+    await session.list()
+    const replies = [1, 2, 3].map(async (number) => {
+      const pieces: Buffer[] = []
+      const taken: Promise<void>[] = []
+      const write = (chunk: Buffer): Promise<void> => {
+        const later = (async () => {
+          for (let turns = 0; turns < 5; turns++) await turn()
+          pieces.push(Buffer.from(chunk))
+        })()
+        taken.push(later)
+        return later
+      }
+      const { status } = await session.retrieve(number, { write })
+      await Promise.all(taken)
+      return { status, isWhole: Buffer.concat(pieces).equals(message) }
+    })
+    for (const reply of await Promise.all(replies)) expect(reply).toEqual({ status: 'ok', isWhole: true })
+  })
+
   it.each([
     [
       'throws',

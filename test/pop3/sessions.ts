@@ -60,7 +60,7 @@ export class Kept implements BodySink {
   readonly #chunks: Buffer[] = []
 
   write(chunk: Buffer): undefined {
-    this.#chunks.push(chunk)
+    this.#chunks.push(Buffer.from(chunk))
     return undefined
   }
 

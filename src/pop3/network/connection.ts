@@ -3,15 +3,16 @@
 import * as net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { PopfetchError } from '../../errors.ts'
-import { checkServerIdentity } from '../../server-identity.ts'
 import { arrival } from './arrival.ts'
+import { Intake } from './intake.ts'
 import { abortedError, connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { isPinned } from './pin.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
-import { FailedResumption, TlsSessions } from './tls-sessions.ts'
+import { FailedResumption } from './tls-sessions.ts'
+import { certifiedName, sessions, startTls, type TlsPeer, type TlsStart } from './tls-start.ts'
 import type { Via, ViaOptions } from './via.ts'
-import { nodeTls, secureContext, trustKey, type TlsOptions } from './trust.ts'
+import type { TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -21,6 +22,8 @@ export interface ConnectionOptions {
   readonly proxy: ProxyOptions | null
   /** The program that is the way to the server, instead of a connection of ours; null: there is none. */
   readonly via: ViaOptions | null
+  /** When TLS begins: with the connection, after STLS, or never. */
+  readonly tlsMode: 'implicit' | 'starttls' | 'none'
   /** The limit for each of: connecting, the proxy, a TLS handshake. */
   readonly timeoutMs: number
 }
@@ -29,17 +32,27 @@ export interface ConnectionOptions {
 const ADDRESS_ATTEMPT_MS = 3000
 const KEEP_ALIVE_MS = 60_000
 
-const sessions = new TlsSessions()
-
 export interface ConnectionSink {
+  /** `chunk` may change after return, unless the connection was paused meanwhile: then after the resume. */
   data(chunk: Buffer): void
   /** Called once, when the connection has ended. `error` null: the peer closed it normally. Not called after destroy(). */
   closed(error: PopfetchError | null): void
 }
 
+/** How a connection was made. */
+interface Made {
+  readonly via?: Via | null
+  readonly intake?: Intake | null
+  readonly start?: TlsStart | null
+}
+
 export class Connection {
   readonly #options: ConnectionOptions
   readonly #via: Via | null
+  /** Null: the socket gives out chunks. */
+  readonly #intake: Intake | null
+  /** TLS that began with the connection. */
+  readonly #start: TlsStart | null
   #socket: Duplex
   #sink: ConnectionSink | null = null
   #secure = false
@@ -47,25 +60,30 @@ export class Connection {
   /** How many calls to pause() have had no resume() yet. */
   #pauses = 0
 
-  private constructor(options: ConnectionOptions, socket: Duplex, via: Via | null = null) {
+  private constructor(options: ConnectionOptions, socket: Duplex, { via = null, intake = null, start = null }: Made) {
     this.#options = options
     this.#via = via
+    this.#intake = intake
+    this.#start = start
     this.#socket = socket
   }
 
   /** A TCP connection to the server, or one through a program. Rejects with ERR_CONNECT, ERR_TIMEOUT, ERR_ABORTED, or ERR_CONFIG where
    *  the program is not there; then nothing is left open. */
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
-    const { proxy, via, timeoutMs } = options
+    const { proxy, via, timeoutMs, tlsMode } = options
     if (via !== null) {
       if (signal.aborted) throw abortedError(`connecting through the program ${via.name}`)
       // Loaded at first use, because few people have one.
       const { openVia } = await import('./via.ts')
       const program = await openVia(via)
-      return new Connection(options, program.stream, program)
+      return new Connection(options, program.stream, { via: program })
     }
+    const isDirect = proxy === null
+    // For STLS the socket is taken over by another one.
+    const intake = isDirect && tlsMode !== 'starttls' ? new Intake(tlsMode === 'implicit') : null
     const { host, port } = proxy ?? options
-    const socket = net.connect({
+    const to = {
       host,
       port,
       autoSelectFamily: true,
@@ -73,7 +91,11 @@ export class Connection {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-    })
+      ...(intake === null ? {} : { onread: intake.onread }),
+    }
+    // Only a TLS socket that makes its connection itself reads into our memory.
+    const start = isDirect && tlsMode === 'implicit' ? begin(options, to) : null
+    const socket = start?.socket ?? net.connect(to)
     const { promise: connected, resolve } = Promise.withResolvers<void>()
     socket.once('connect', resolve)
     const peer = proxy === null ? `${host}:${port}` : `the proxy ${proxyName(proxy)}`
@@ -93,7 +115,7 @@ export class Connection {
         signal,
       })
     }
-    return new Connection(options, socket)
+    return new Connection(options, socket, { intake, start })
   }
 
   /** Is the connection encrypted, and the peer verified? */
@@ -112,35 +134,9 @@ export class Connection {
    *  connection may succeed. The connection is destroyed then. */
   async secureNow(signal: AbortSignal): Promise<TlsFacts> {
     const { host, port, timeoutMs } = this.#options
-    const { pin, name } = this.#options.tls
-    const certified = name ?? host
-    const plain = this.#socket
-    plain.pause()
-    if (plain.readableLength > 0) {
-      this.destroy()
-      throw tlsFailure(
-        `${host}:${port} sent unencrypted bytes where TLS begins, as an attacker on the way would: stopping here`,
-      )
-    }
-    plain.removeAllListeners('data')
-    plain.removeAllListeners('end')
-    plain.removeAllListeners('close')
-    const key = JSON.stringify([host, port, certified, pin, trustKey(this.#options.tls)])
-    const resumed = sessions.take(key)
-    const secured = nodeTls().connect({
-      socket: plain,
-      secureContext: secureContext(this.#options.tls),
-      ...(resumed === null ? {} : { session: resumed.session }),
-      // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
-      rejectUnauthorized: pin === null,
-      checkServerIdentity: (_, certificate) => checkServerIdentity(certified, certificate),
-      ...(net.isIP(certified) === 0 ? { servername: certified, host } : { host }),
-    })
+    const { pin } = this.#options.tls
+    const { socket: secured, key, resumed, tickets, shaken } = this.#start ?? this.#startTls()
     this.#socket = secured
-    const tickets: Buffer[] = []
-    secured.on('session', (ticket: Buffer) => tickets.push(ticket))
-    const { promise: shaken, resolve } = Promise.withResolvers<void>()
-    secured.once('secureConnect', resolve)
     const handshake = arrival(secured, shaken, {
       doing: `the TLS handshake with ${host}:${port}`,
       hint: 'does this port speak TLS?',
@@ -176,20 +172,43 @@ export class Connection {
     return facts
   }
 
+  /** Over the connection as it is. */
+  #startTls(): TlsStart {
+    const { host, port } = this.#options
+    const plain = this.#socket
+    plain.pause()
+    if (plain.readableLength > 0) {
+      this.destroy()
+      throw tlsFailure(
+        `${host}:${port} sent unencrypted bytes where TLS begins, as an attacker on the way would: stopping here`,
+      )
+    }
+    plain.removeAllListeners('data')
+    plain.removeAllListeners('end')
+    plain.removeAllListeners('close')
+    return begin(this.#options, { socket: plain })
+  }
+
   #listen(): void {
     const socket = this.#socket
     const { host, port } = this.#options
+    const intake = this.#intake
     let failure: unknown = null
     const gathering = new Gathering((chunk) => this.#sink?.data(chunk))
-    if (this.#secure) socket.on('data', (piece: Buffer) => gathering.add(piece))
+    if (intake !== null) intake.start((chunk) => this.#sink?.data(chunk))
+    else if (this.#secure) socket.on('data', (piece: Buffer) => gathering.add(piece))
     else socket.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
     // An error is followed by 'close'. The listener is never removed: teardown can fail too (N005, unhandled 'error').
     socket.on('error', (error) => (failure ??= error))
-    const ended = (): void => {
-      gathering.flush()
+    const told = (): void => {
       const lost = failure === null ? null : lostError(failure, host, port)
       if (this.#via === null) this.#closed(lost)
       else void this.#via.failure().then((failed) => this.#closed(failed ?? lost))
+    }
+    const ended = (): void => {
+      gathering.flush()
+      if (intake === null || failure !== null) told()
+      else intake.end(told)
     }
     socket.on('end', ended)
     socket.on('close', ended)
@@ -210,11 +229,15 @@ export class Connection {
 
   /** Stops reading, so that the server has to wait. Each call needs its own resume(). */
   pause(): void {
-    if (this.#pauses++ === 0) this.#socket.pause()
+    if (this.#pauses++ > 0) return
+    this.#intake?.hold()
+    this.#socket.pause()
   }
 
   resume(): void {
-    if (--this.#pauses === 0) this.#socket.resume()
+    if (--this.#pauses > 0) return
+    this.#intake?.release()
+    this.#socket.resume()
   }
 
   /** Ends the connection at once, without QUIT: the server deletes nothing. Idempotent. */
@@ -225,11 +248,15 @@ export class Connection {
   }
 }
 
+function begin(peer: TlsPeer, over: Parameters<typeof startTls>[2]): TlsStart {
+  return startTls(peer, net.isIP(certifiedName(peer)) !== 0, over)
+}
+
 /** The most that a plain socket delivers at once. */
 const FULL_BYTES = 64 << 10
 
-/** Joins the small pieces that a TLS socket delivers: one per record, 4 KiB from Dovecot. Messages would otherwise come in two or
- *  three pieces each, which costs a tenth of a poll. Keeps nothing back beyond the event-loop turn in which it came. */
+/** Joins the small pieces that a TLS socket delivers where there is no intake: one per record, 4 KiB from Dovecot. Messages would
+ *  otherwise come in two or three pieces each, which costs a tenth of a poll. Keeps nothing back beyond the event-loop turn in which it came. */
 export class Gathering {
   readonly #take: (chunk: Buffer) => void
   #pieces: Buffer[] = []

@@ -9,7 +9,7 @@ export interface DecoderSink {
   expects(): boolean
   /** A status line without its line end. Returns whether a multi-line answer follows. Copy the bytes to keep them. */
   status(line: Buffer): boolean
-  /** Some bytes of the multi-line answer: a view into the chunk, which nobody changes afterwards. */
+  /** Some bytes of the multi-line answer: a view into the chunk. */
   body(bytes: Buffer): void
   /** The multi-line answer is complete. */
   end(): void
@@ -44,7 +44,7 @@ export class Decoder {
     return !this.#inBody && this.#lineBytes === 0 && this.#lineEnds === 'crlf'
   }
 
-  /** Takes the next bytes. Throws ERR_POP3_PROTOCOL (and whatever the sink throws); then the session is over. */
+  /** Takes the next bytes, and keeps none of `chunk`. Throws ERR_POP3_PROTOCOL (and whatever the sink throws); then the session is over. */
   feed(chunk: Buffer): void {
     let at = 0
     while (at < chunk.length) {
@@ -68,7 +68,8 @@ export class Decoder {
       throw protocolError(`the server sent a line of over ${STATUS_LINE_LIMIT} bytes where a short answer was expected`)
     }
     if (newline < 0) {
-      this.#line.push(chunk.subarray(start))
+      // A copy: the chunk holds only until we return.
+      this.#line.push(Buffer.from(chunk.subarray(start)))
       return chunk.length
     }
     // From then on for good: some servers greet from a script, with a bare LF, and go on with CRLF.
@@ -199,7 +200,7 @@ function protocolError(text: string): PopfetchError {
 function unasked(bytes: Buffer): PopfetchError {
   const newline = bytes.indexOf(LF)
   const end = newline > 0 && bytes[newline - 1] === CR ? newline - 1 : newline
-  return new UnaskedBytesError(bytes.subarray(0, Math.min(end < 0 ? bytes.length : end, 512)))
+  return new UnaskedBytesError(Buffer.from(bytes.subarray(0, Math.min(end < 0 ? bytes.length : end, 512))))
 }
 
 /** Bytes that answer no command. The queue decides whether they are a farewell (P146) or an attack. */

@@ -12,7 +12,8 @@ import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
 import { closedByServer, GREETING, strayChallenge, tooLate, unaskedBytes } from './out-of-step.ts'
 import { parseReply, type Reply } from './reply.ts'
 
-/** Takes the bytes of a multi-line answer. When it returns a promise, reading stops until that resolves. An error thrown or
+/** Takes the bytes of a multi-line answer. When it returns a promise, reading stops until that resolves. The bytes hold until then;
+ *  when it returns none, until it returns. An error thrown or
  *  rejected ends the session, because the rest of the answer can neither be used nor be skipped. */
 export interface BodySink {
   write(chunk: Buffer): Promise<void> | undefined

@@ -35,7 +35,7 @@ export function parseReply(line: Buffer): Reply {
 function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
   let start = indicatorBytes
   while (line[start] === 0x20 || line[start] === 0x09) start++
-  const rest = line.subarray(start)
+  const rest = Buffer.from(line.subarray(start))
   return new ParsedReply(status, status === 'err' ? responseCode(rest) : null, rest)
 }
 
