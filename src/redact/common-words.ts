@@ -28,15 +28,15 @@ const WORDS = `
   understood unexpected unknown until up use used user username users valid value verify version virus wait want warning
   was we web welcome were what when where which while who why will with within without word words work working write
   wrong yes yet you your`
-  .trim()
-  .split(/\s+/)
 
-const KNOWN: ReadonlySet<string> = new Set(WORDS)
+/** Made at first use: most polls ask for none. */
+let known: ReadonlySet<string> | null = null
 
 /** Does `text`, in small letters, consist only of common words as in a sentence? Or is it a number such as a reply code or a
  *  port? */
 export function isCommon(text: string): boolean {
+  const words = (known ??= new Set(WORDS.trim().split(/\s+/)))
   return text
     .split(' ')
-    .every((word) => KNOWN.has(word) || /^\d{1,5}$/.test(word) || /^\d\.\d{1,3}\.\d{1,3}$/.test(word))
+    .every((word) => words.has(word) || /^\d{1,5}$/.test(word) || /^\d\.\d{1,3}\.\d{1,3}$/.test(word))
 }

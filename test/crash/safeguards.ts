@@ -137,9 +137,9 @@ export const MUTATIONS: readonly Mutation[] = [
     to: '',
   },
   {
-    what: 'a new ledger gets its name without a look at its last checkpoint',
+    what: 'a new ledger gets its name before it is synced',
     file: 'src/ledger/sqlite/file.ts',
-    from: "      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')\n",
+    from: '    await syncWhole(draft)\n',
     to: '',
   },
   {

@@ -1,7 +1,6 @@
 // The quick reader: the command line of a plain poll, as crontabs have it, without yargs, which takes a tenth of an idle poll.
 // It refuses nothing. What is not plainly right (another command, an unknown option, a doubtful value) is left to yargs, which
 // explains it. The one rule: whatever is understood here, yargs understands alike.
-import { parseArgs } from 'node:util'
 import { PopfetchError } from '../../errors.ts'
 import { DEFAULT_COMMAND, type Invocation } from '../command.ts'
 import { COMMAND_WORDS, COMMANDS } from '../commands/commands.ts'
@@ -11,12 +10,9 @@ import { givenOf } from './given.ts'
 
 const { help: _help, version: _version, ...OTHERS } = COMMON
 
-/** Those that a plain poll may have, as parseArgs wants them. */
-const PLAIN = Object.fromEntries(
-  Object.entries({ ...OTHERS, ...POLL }).map(([name, { kind }]) => [
-    name,
-    { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) },
-  ]),
+/** Those that a plain poll may have: is it a flag? */
+const PLAIN: ReadonlyMap<string, boolean> = new Map(
+  Object.entries({ ...OTHERS, ...POLL }).map(([name, { kind }]) => [name, kind === 'flag']),
 )
 
 /** Text that every reader of command lines takes as it is: no quotes, no hyphen in front, no number with a sign. */
@@ -28,12 +24,8 @@ const ACCOUNT = /^[\w.][\w.-]*$/
 export async function plainPoll(argv: readonly string[]): Promise<Invocation | null> {
   const parsed = parsedSimply(argv)
   if (parsed === null) return null
-  const { values, positionals, tokens } = parsed
-  const options = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []))
-  if (new Set(options).size !== options.length || tokens.some(({ kind }) => kind === 'option-terminator')) return null
-  const texts = Object.values(values).filter((value) => typeof value === 'string')
-  if (!texts.every((text) => PLAIN_TEXT.test(text)) || !positionals.every(isPlainAccount)) return null
-
+  const { values, positionals } = parsed
+  if (!positionals.every(isPlainAccount)) return null
   const poll = await COMMANDS[DEFAULT_COMMAND].load()
   try {
     return { command: DEFAULT_COMMAND, ...poll.understand(givenOf(positionals, values)) }
@@ -50,10 +42,33 @@ function isPlainAccount(name: string): boolean {
   return ACCOUNT.test(name) && !NO_ACCOUNT.has(name)
 }
 
-function parsedSimply(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: PLAIN, allowPositionals: true, tokens: true })
-  } catch {
-    return null
+interface Parsed {
+  readonly values: Readonly<Record<string, string | boolean>>
+  readonly positionals: readonly string[]
+}
+
+/** Long options, each once, and words that are none. Null: anything else. */
+function parsedSimply(argv: readonly string[]): Parsed | null {
+  const values: Record<string, string | boolean> = {}
+  const positionals: string[] = []
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? ''
+    if (!word.startsWith('-')) {
+      positionals.push(word)
+      continue
+    }
+    const equals = word.indexOf('=')
+    const name = word.slice(2, equals < 0 ? undefined : equals)
+    const isFlag = PLAIN.get(name)
+    if (!word.startsWith('--') || isFlag === undefined || Object.hasOwn(values, name)) return null
+    if (isFlag) {
+      if (equals >= 0) return null
+      values[name] = true
+      continue
+    }
+    const value = equals < 0 ? argv[++at] : word.slice(equals + 1)
+    if (value === undefined || !PLAIN_TEXT.test(value)) return null
+    values[name] = value
   }
+  return { values, positionals }
 }

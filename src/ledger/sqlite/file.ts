@@ -169,24 +169,31 @@ function refuseOther(path: string): void {
 }
 
 /** Makes a new ledger under a temporary name, and gives it its real name when it is whole and durable. A kill in between leaves
- *  nothing at `path`. Another process that is faster wins. */
+ *  nothing at `path`. Another process that is faster wins. Nobody believes what has the temporary name, so it is synced once, as a whole:
+ *  each step by itself would be a dozen syncs, the longest wait of a first poll. */
 export async function create(path: string): Promise<void> {
   const draft = `${path}.new-${randomBytes(8).toString('hex')}`
   try {
     await (await open(draft, 'wx', 0o600)).close()
     const database = new DatabaseSync(draft)
     try {
-      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`)
+      database.exec(`PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA application_id = ${APPLICATION_ID}`)
       await migrate(database, draft)
-      // Closing would do it too, but says nothing when it cannot: half a ledger would then get the name.
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      // All is in the file by then: nothing goes into a log that might not become part of it.
+      database.exec('PRAGMA journal_mode = WAL')
     } finally {
       database.close()
     }
+    await syncWhole(draft)
     await appear(draft, path)
   } finally {
     for (const suffix of ['', '-wal', '-shm']) await rm(draft + suffix, { force: true })
   }
+}
+
+async function syncWhole(file: string): Promise<void> {
+  await using opened = await open(file, 'r')
+  await opened.sync()
 }
 
 async function appear(draft: string, path: string): Promise<void> {
