@@ -24,7 +24,7 @@ export class Patience {
   }
 
   async wait<T>(poll: () => Promise<T>): Promise<T> {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'hrtime'] })
     try {
       const state = { isSettled: false }
       const polled = poll().finally(() => (state.isSettled = true))

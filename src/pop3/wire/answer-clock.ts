@@ -12,6 +12,9 @@ const SLOW_START_MS = 300_000
 /** A timer that is late by more than this means that our own event loop, or the machine, stood still. */
 const STANDSTILL_MS = 1000
 
+/** A clock that only goes forward. That of `performance` loads a dozen modules of Node at its first use, in each poll. */
+const clockMs = (): number => Number(process.hrtime.bigint()) / 1e6
+
 export class AnswerClock {
   readonly #limitMs: number
   readonly #expired: (waitedMs: number) => void
@@ -31,7 +34,7 @@ export class AnswerClock {
   /** An answer of this kind is expected from now on. Null: none is. */
   start(kind: ClockKind | null): void {
     this.#kind = kind
-    this.#sinceMs = performance.now()
+    this.#sinceMs = clockMs()
     this.#progressMs = this.#sinceMs
     this.#bytes = 0
     if (this.#pausedMs !== null) this.#pausedMs = this.#sinceMs
@@ -46,31 +49,31 @@ export class AnswerClock {
 
   /** Bytes have come, `answerBytes` of them of a multi-line answer. Cheap: nothing is compared before the timer fires. */
   progress(answerBytes: number): void {
-    this.#progressMs = performance.now()
+    this.#progressMs = clockMs()
     this.#bytes += answerBytes
   }
 
   /** We stop reading: until resume() the time does not count against the server (S007, our own standstill). */
   pause(): void {
-    this.#pausedMs = performance.now()
+    this.#pausedMs = clockMs()
   }
 
   resume(): void {
-    const now = performance.now()
+    const now = clockMs()
     this.#sinceMs += now - (this.#pausedMs ?? now)
     this.#progressMs = now
     this.#pausedMs = null
   }
 
   #arm(delayMs: number): void {
-    this.#dueMs = performance.now() + delayMs
+    this.#dueMs = clockMs() + delayMs
     this.#timer = setTimeout(() => this.#tick(), delayMs)
   }
 
   #tick(): void {
     this.#timer = null
     if (this.#kind === null) return
-    const now = performance.now()
+    const now = clockMs()
     const lateMs = now - this.#dueMs
     if (lateMs > STANDSTILL_MS) {
       // Our own event loop stood still and has not read what came meanwhile. That time does not count, and it reads first (S007).

@@ -20,7 +20,7 @@ const connects = (scene: Scene): number => scene.server.journal.of('connect').le
 
 /** A poll for which time passes only while the server is known to hang, until `isOver`. */
 async function pollPastLimit(scene: Scene, hangs: () => boolean, isOver: () => boolean): Promise<AccountReport> {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'hrtime'] })
   const settled = new AbortController()
   const poll = scene.poll().finally(() => settled.abort())
   while (!settled.signal.aborted && !isOver()) {
