@@ -28,7 +28,7 @@ const roads = {
     'src/poll/poller.ts',
   ],
   // Where there is new mail. Nearly all of it goes to a Maildir: the code for one is kept with that of the work.
-  work: ['src/poll/work/work.ts', 'src/deliver/maildir/maildir.ts'],
+  work: ['src/poll/work/work.ts', 'src/poll/account/tidy.ts', 'src/deliver/maildir/maildir.ts'],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }

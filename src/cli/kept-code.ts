@@ -9,7 +9,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rm
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
-import { cacheFolder, compileCache, isOurs } from './compile-cache.ts'
+import { boundCompileCache, cacheFolder, compileCache, isOurs } from './compile-cache.ts'
 import { type Evaluate, type Exports, moduleOf, scriptOf } from './script-form.ts'
 
 /** The chunks of a poll, as .rolldown.config.js names them. */
@@ -199,6 +199,8 @@ class Chunks {
         const head: Head = { program: this.#program, chunk: loaded.chunk, code: digestOf(code) }
         writeKept(this.#fileOf(name), head, code)
       }
+      // It grows at no other time but after an upgrade, and then code is kept as well.
+      boundCompileCache(this.#env)
     } catch {
       // The next poll compiles again what it needs.
     }

@@ -158,8 +158,7 @@ async function poll(
     const nowMs = surroundings.nowMs()
     if (await isTidyDue(run.configuration, run.ledger, nowMs)) {
       const { tidyLedger } = await import('../../../poll/account/tidy.ts')
-      const tidied = await tidyLedger(run.configuration, { ...run, nowMs, signal })
-      if (tidied) (await import('../../compile-cache.ts')).boundCompileCache(surroundings.env)
+      await tidyLedger(run.configuration, { ...run, nowMs, signal })
     }
   }
   if (code === EXIT_OK && byDaemon === null && !invocation.dryRun) surroundings.host.keepCode()
