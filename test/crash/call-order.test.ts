@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { disorder, nameDisorder, recallDisorder, relayDisorder, type Delivered } from './call-order.ts'
+import { disorder, draftDisorder, nameDisorder, recallDisorder, relayDisorder, type Delivered } from './call-order.ts'
 import { tokenOf } from './oracle.ts'
 import { Scene, type Deletion, type SetUp } from './scene.ts'
 import { injecting, readCalls, recording, straceMissing, type Call } from './strace.ts'
@@ -28,6 +28,7 @@ describe.skipIf(missing !== null)('the order of system calls', () => {
       const { maildir, statePath } = scene
       const names = [maildir, `${maildir}/tmp`, `${maildir}/new`, `${maildir}/cur`, path.dirname(statePath), statePath]
       expect(nameDisorder(calls, names)).toEqual([])
+      expect(draftDisorder(calls, statePath)).toEqual([])
       expect(await scene.settle()).toEqual([])
     },
   )

@@ -59,6 +59,17 @@ export function nameDisorder(calls: readonly Call[], names: readonly string[]): 
   })
 }
 
+/** A new ledger: all of it was written, then synced, and only then it got its name. */
+export function draftDisorder(calls: readonly Call[], ledger: string): string[] {
+  const named = calls.find(({ name, args, failed }) => MAKES.has(name) && !failed && args.includes(`"${ledger}"`))
+  const draft = /"([^"]+\.new-[^"]+)"/.exec(named?.args ?? '')?.[1]
+  if (named === undefined || draft === undefined) return ['the new ledger had no other name before']
+  const written = calls.findLast((call) => isWrite(call, draft))
+  if (written === undefined) return ['nothing was written to the new ledger']
+  const synced = firstSync(calls, draft, written.ended)
+  return synced !== undefined && synced.ended < named.began ? [] : ['the new ledger got its name before it was synced']
+}
+
 /** What recovery found in the Maildir: new/ synced → recorded. */
 export function recallDisorder(calls: readonly Call[], files: readonly string[], { maildir, log }: Places): string[] {
   const synced = firstSync(calls, `${maildir}/new`, -1)
