@@ -83,6 +83,12 @@ async function records(): Promise<readonly unknown[]> {
   return all
 }
 
+/** What the account remembers of its destination, once that took something. */
+async function taken(): Promise<string | undefined> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  return (await ledger.account(scene.name))?.facts['delivered to inbox']
+}
+
 describe('the lane', () => {
   test('brings what the usual road brings, and the ledger knows the same of it', async () => {
     scene.fill(150)
@@ -93,11 +99,12 @@ describe('the lane', () => {
       const seen = watched()
       expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 151, new: 151, deleted: 0 })
       expect(seen.settled).toBe(road === 'lane' ? 151 : 0)
-      found.push({ files: files(), records: await records() })
+      found.push({ files: files(), records: await records(), taken: await taken() })
       rmSync(scene.path('state'), { recursive: true })
       rmSync(scene.path('inbox'), { recursive: true })
     }
     expect(found[1]).toEqual(found[0])
+    expect(found[0]?.taken).toBeTypeOf('string')
     expect(retrieved().length).toBe(2 * 151)
   })
 
