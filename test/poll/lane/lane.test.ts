@@ -7,6 +7,8 @@ import type { Beginning, Ledger } from '../../../src/ledger/ledger.ts'
 import { leaseLost } from '../../../src/ledger/lease.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { PopfetchError } from '../../../src/errors.ts'
+import { fileSystems } from '../../../src/deliver/disk/filesystem.ts'
+import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { Scene, upTo } from '../scene.ts'
 
 let scene: Scene
@@ -15,6 +17,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
+  vi.restoreAllMocks()
   await scene[Symbol.asyncDispose]()
 })
 
@@ -152,6 +155,23 @@ describe('the lane', () => {
     scene.fill(70)
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 70, deleted: 70 })
     expect(scene.server.journal.of('dele')).toHaveLength(70)
+  })
+
+  test('takes no more than leaves the space that is to stay free: the usual road tells of what does not fit (D134)', async () => {
+    take('lane')
+    scene.fill(40)
+    const disk = new FaultyFileSystems(EXT4)
+    // Room for four blocks.
+    disk.freeBytes = 100_020_000
+    vi.spyOn(fileSystems, 'of').mockImplementation(() => disk.of())
+    // The first look at the space is made by this one.
+    vi.spyOn(fileSystems, 'offLoop', 'get').mockReturnValue(disk.offLoop)
+    const seen = watched()
+    expect(await scene.poll()).toMatchObject({ delivered: 4, deferred: 36, error: { code: 'ERR_DELIVERY' } })
+    expect([scene.files().length, seen.settled]).toEqual([4, 0])
+    disk.freeBytes = null
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 36 })
+    expect(scene.subjects()).toEqual(upTo(40))
   })
 
   test('is for many messages: by default a few take the usual road', async () => {
