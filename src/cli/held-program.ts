@@ -25,7 +25,7 @@ export function holdProgram(own: string = import.meta.url): void {
   registerHooks({
     // Also for what is loaded already: Node looks whether its file is there.
     resolve(specifier, context, next) {
-      const url = /^\.\.?\//.test(specifier) ? URL.parse(specifier, context.parentURL)?.href : undefined
+      const url = /^(?:\.\.?\/|file:)/.test(specifier) ? URL.parse(specifier, context.parentURL)?.href : undefined
       return url !== undefined && texts.has(url)
         ? { url, format: 'module', shortCircuit: true }
         : next(specifier, context)
