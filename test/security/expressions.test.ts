@@ -10,7 +10,7 @@ const SRC = join(import.meta.dirname, '../../src')
 
 /** `file expression`, and why no text is long enough. */
 const SHORT: Readonly<Record<string, string>> = {
-  'header.ts /^[ \\t]*(?:[a-z]{3}': 'a date has at most 100 characters',
+  'header/date.ts /^[ \\t]*(?:[a-z]{3}': 'a date has at most 100 characters',
   'deliver/answers/reply.ts /\\S*\\d\\S*/': 'of an answer the first 2,000 characters are looked at',
   'deliver/answers/reply.ts /<[^>]*>|': 'of an answer the first 2,000 characters are looked at',
 }
