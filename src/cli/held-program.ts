@@ -15,12 +15,12 @@ export function holdProgram(own: string = import.meta.url): void {
   const folder = new URL('.', own)
   if (held || !own.startsWith('file:') || basename(folder.pathname) !== FOLDER) return
   held = true
-  const texts = new Map<string, Buffer>()
+  const texts = new Map<string, Buffer | null>()
   for (const name of readdirSync(folder)) {
     const url = new URL(name, folder)
     // What is run as a script reads its file itself: now, as long as it is there.
     if (isKept(url.href)) runKept(url.href)
-    else texts.set(url.href, readFileSync(url))
+    texts.set(url.href, isKept(url.href) ? null : readFileSync(url))
   }
   registerHooks({
     // Also for what is loaded already: Node looks whether its file is there.
@@ -31,8 +31,8 @@ export function holdProgram(own: string = import.meta.url): void {
         : next(specifier, context)
     },
     load(url, context, next) {
-      const source = texts.get(url)
-      return source === undefined ? next(url, context) : { source, format: 'module', shortCircuit: true }
+      const source = texts.get(url) ?? null
+      return source === null ? next(url, context) : { source, format: 'module', shortCircuit: true }
     },
   })
 }
