@@ -28,6 +28,7 @@ import {
   STARTED,
   UNKNOWN,
   deliveryStateNumber,
+  lastRow,
   number,
   numberOrNull,
   rowOf,
@@ -282,8 +283,8 @@ export class MessageRows {
     for (const { key, listedBytes } of batch)
       messages.push(account, uidlBytes(key.uidl), key.copy, OPEN, 1, nowMs, listedBytes, null)
     const { changes, lastInsertRowid } = this.#together.of(INSERT_TOGETHER).run(...messages)
-    // Rows get numbers one after the other, behind all that are there.
-    const first = Number(lastInsertRowid) - Number(changes) + 1
+    // Rows get numbers one after the other, behind all that are there: unless a damaged one has the last number of all.
+    const first = lastRow(lastInsertRowid) - Number(changes) + 1
     if (changes !== TOGETHER) {
       if (changes !== 0) this.#together.of(REMOVE_SINCE).run(first)
       return false
