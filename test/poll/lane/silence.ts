@@ -22,7 +22,7 @@ export class Silence {
   }
 
   async wait<T>(poll: () => Promise<T>): Promise<T> {
-    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'performance'], now: Date.now() })
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'performance', 'hrtime'], now: Date.now() })
     try {
       const state = { isSettled: false }
       const polled = poll().finally(() => (state.isSettled = true))
