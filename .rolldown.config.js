@@ -27,8 +27,8 @@ const roads = {
     'src/ledger/sqlite/open.ts',
     'src/poll/poller.ts',
   ],
-  // Where there is new mail. Nearly all of it goes to a Maildir: the code for one is kept with that of the work.
-  work: ['src/poll/work/work.ts', 'src/poll/account/tidy.ts', 'src/deliver/maildir/maildir.ts'],
+  // Where there is new mail. Nearly all of it goes to a Maildir: the code for one is kept with that of a full poll.
+  full: ['src/poll/full/full-poll.ts', 'src/poll/account/tidy.ts', 'src/deliver/maildir/maildir.ts'],
   // A configuration that was checked before needs none of it.
   config: ['src/config/load.ts'],
 }
@@ -111,7 +111,7 @@ const facades = {
 // kept-code.ts runs these chunks as scripts, which have neither `import()` nor `import.meta`; see script-form.ts, which takes this
 // line for the sign that neither is in the rest.
 const GIVEN = 'const given$reach = (specifier) => import(specifier), given$url = import.meta.url;\n'
-const scripted = ['rolldown-runtime', 'start', 'poll', 'work', 'config']
+const scripted = ['rolldown-runtime', 'start', 'poll', 'full', 'config']
 const scripts = {
   name: 'scripts',
   generateBundle(_options, bundle) {

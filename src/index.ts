@@ -12,7 +12,7 @@
 //   verify/    server, ledger and destinations compared, message by message                             → verify/verify.ts
 //   status/    the state of everything, in one model for people and programs; what needs attention      → status/status.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them    → poll/poll.ts
-//              work/ (all that follows where a listing is not known), lane/ (transfer for many small messages at
+//              full/ (all that follows where a listing is not known), lane/ (transfer for many small messages at
 //              once), idle/ (a poll with nothing to do), account/ (what one poll leaves for the next), run/ (what
 //              accounts share), rests/ (which destinations are left alone, and until when), check/
 //   setup/     how a configuration is made: finding a server, importing an older program's files        → setup/draft.ts

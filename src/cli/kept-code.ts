@@ -13,7 +13,7 @@ import { boundCompileCache, cacheFolder, compileCache, isOurs } from './compile-
 import { type Evaluate, type Exports, moduleOf, scriptOf } from './script-form.ts'
 
 /** The chunks of a poll, as .rolldown.config.js names them. */
-const CHUNK = /\/((rolldown-runtime|start|poll|work|config)-[\w-]{8}\.js)$/
+const CHUNK = /\/((rolldown-runtime|start|poll|full|config)-[\w-]{8}\.js)$/
 
 /** What runs a chunk as a script. The start file and the modules that stand for such chunks find it by this name. */
 const LOAD = Symbol.for('popfetch.chunk')

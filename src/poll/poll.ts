@@ -3,7 +3,7 @@
 // An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
 // session signs in, lists what the server has, and compares the listing with the ledger: the result is a plan. Guards stop
 // a plan that was probably not meant. A listing with which there was nothing to do, and is none now, ends the session at once
-// (idle/); the rest is done in work/work.ts. What the listing alone shows is recorded. Each message to be fetched gets its
+// (idle/); the rest is done in full/full-poll.ts. What the listing alone shows is recorded. Each message to be fetched gets its
 // destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and
 // only QUIT makes the server carry it out. At the end the account's history tells the next poll how this one went.
 //
@@ -103,6 +103,6 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   const listing = await list(visit)
   if (listing === null) return await endIdle(visit)
   // Loaded at first use: most polls are over by now.
-  const { work } = await import('./work/work.ts')
-  return await work(listing, visit)
+  const { fullPoll } = await import('./full/full-poll.ts')
+  return await fullPoll(listing, visit)
 }

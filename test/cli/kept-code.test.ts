@@ -78,7 +78,7 @@ function files(): string[] {
     .filter((name) => name.startsWith('code-'))
     .map((name) => join(folder(), name))
 }
-const ROADS = ['config', 'poll', 'rolldown-runtime', 'start', 'work']
+const ROADS = ['config', 'full', 'poll', 'rolldown-runtime', 'start']
 /** The largest of them; one for each chunk. */
 function only(): string {
   const all = files()
@@ -88,10 +88,10 @@ function only(): string {
 
 const AGAIN = ['poll compiled', 'rolldown-runtime compiled', 'start compiled']
 /** The first poll checks the configuration, too, and like the second it goes the usual road. */
-const COMPILED = ['config compiled', ...AGAIN, 'work compiled']
-const KEPT = ['poll kept', 'rolldown-runtime kept', 'start kept', 'work kept']
+const COMPILED = ['config compiled', 'full compiled', ...AGAIN]
+const KEPT = ['full kept', 'poll kept', 'rolldown-runtime kept', 'start kept']
 /** All but that of the poll. */
-const ONE_AGAIN = ['poll compiled', 'rolldown-runtime kept', 'start kept', 'work kept']
+const ONE_AGAIN = ['full kept', 'poll compiled', 'rolldown-runtime kept', 'start kept']
 /** From then on, while nothing is new. */
 const IDLE = ['poll kept', 'rolldown-runtime kept', 'start kept']
 
@@ -195,7 +195,7 @@ describe('the code of a poll', () => {
   test('is kept for each set of flags of V8 by itself', async () => {
     await poll()
     const flags = ['--no-sparkplug']
-    expect((await poll({}, flags)).scripts).toEqual([...AGAIN, 'work compiled'])
+    expect((await poll({}, flags)).scripts).toEqual(['full compiled', ...AGAIN])
     // The configuration was checked before, under whatever flags.
     expect(files()).toHaveLength(2 * ROADS.length - 1)
     expect((await poll({}, flags)).scripts).toEqual(IDLE)

@@ -84,7 +84,7 @@ test('a module that stands for a script has its exports', () => {
   )
 })
 
-test.each(['rolldown-runtime', 'start', 'poll', 'work', 'config'])(
+test.each(['rolldown-runtime', 'start', 'poll', 'full', 'config'])(
   'the chunk %s has the form, and no export that changes',
   (name) => {
     const file = readdirSync(CHUNKS).find((each) => each.startsWith(`${name}-`)) ?? ''

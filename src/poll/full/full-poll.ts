@@ -18,7 +18,7 @@ import { transfer } from '../transfer/transfer.ts'
 import type { Visit } from '../visit.ts'
 
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
-export async function work(listing: Listing, visit: Visit): Promise<SessionEnd> {
+export async function fullPoll(listing: Listing, visit: Visit): Promise<SessionEnd> {
   const { account, run, session, suspects } = visit
   await using comparison = run.ledger.compare(account.name)
   const compared = await compareListing(listing, comparison, visit)
