@@ -240,6 +240,8 @@ export class Poller implements AsyncDisposable {
       const closing: { recorded: Promise<boolean> | null } = { recorded: null }
       const closes: Run['closes'] = (report, health, recorded) => {
         closing.recorded = this.#close(lease, planning, { report, health, recorded })
+        // Awaited below, once the poll is over.
+        closing.recorded.catch(() => {})
       }
       const report = await this.#poll(account, lease, restrictions, { ...options, eager }, stop, closes)
       if ((await closing.recorded) === true) return report
