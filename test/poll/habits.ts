@@ -3,7 +3,7 @@
 import type { Action } from '../support/faults.ts'
 import type { ServedSession } from '../support/pop3-server.ts'
 import { top as topOf, stuff } from '../support/mailbox.ts'
-import { Patience } from './patience.ts'
+import { patiently } from './patience.ts'
 import { letter, type Scene } from './scene.ts'
 
 export const TOPS = ['right', 'none', 'cut short', 'cut off', 'whole', 'other header', 'hangs'] as const
@@ -38,7 +38,6 @@ export class HabitualServer {
   /** What the last listing had. */
   shownLast = new Set<string>()
   readonly #habits: Habits
-  readonly #patience: Patience
   readonly #marked = new Map<number, Set<string>>()
   #dying: { readonly uidl: string; sessions: number }[] = []
   #filled = 0
@@ -46,7 +45,6 @@ export class HabitualServer {
   constructor(scene: Scene, habits: Habits) {
     this.scene = scene
     this.#habits = habits
-    this.#patience = new Patience(scene.server)
     const { faults, capabilities } = scene.server
     const { deletion, window, expire } = habits
     if (expire === '0') {
@@ -62,11 +60,7 @@ export class HabitualServer {
       this.shownLast.add(uidl)
       return `${number} ${uidl}`
     }
-    faults.onCommand = (verb, args, session) => {
-      const action = this.#obey(verb, args, session)
-      this.#patience.note(action, session)
-      return action
-    }
+    faults.onCommand = (verb, args, session) => this.#obey(verb, args, session)
   }
 
   /** Can what was delivered leave the listing at all? */
@@ -85,7 +79,7 @@ export class HabitualServer {
   }
 
   poll(): ReturnType<Scene['poll']> {
-    return this.#patience.wait(() => this.scene.poll())
+    return patiently(this.scene.server, () => this.scene.poll())
   }
 
   /** What the server still lists. */

@@ -1,4 +1,5 @@
 // The messages of made-up worlds (worlds.ts), and the dice by which they are made.
+import { FULL_BYTES, MOST_PLAIN_BYTES } from '../../../src/poll/lane/batch.ts'
 import { dice } from '../../crash/sizes.ts'
 import type { Scene } from '../scene.ts'
 
@@ -66,8 +67,46 @@ function letterOf(number: number, die: Dice): Letter {
   return { uidl, bytes: Buffer.from(`${text}${'z'.repeat(size - text.length - 2)}\r\n`, 'latin1') }
 }
 
+/** Of all kinds, numbered from `from` on. */
 export function numbered(count: number, from: number, die: Dice): readonly Letter[] {
   return Array.from({ length: count }, (_, at) => letterOf(from + at, die))
+}
+
+/** `sizeBytes`: at least 100. */
+function sized(number: number, sizeBytes: number): Letter {
+  const head = `From: Ada <ada@example.org>\r\nSubject: letter ${number}\r\n\r\n`
+  return { uidl: `uid-${number}`, bytes: Buffer.from(`${head}${'w'.repeat(sizeBytes - head.length - 2)}\r\n`) }
+}
+
+/** As large as the lane takes, a byte less, or a byte more. */
+function large(die: Dice): readonly Letter[] {
+  return Array.from({ length: 34 }, (_, at) => sized(at, MOST_PLAIN_BYTES + die.one([-1, 0, 0, 1])))
+}
+
+/** A batch has 128 at most. */
+const TOGETHER = [9, 16, 64, 127, 128, 129]
+
+/** The answers to `together` of them fill a batch to its last byte, or are a byte shorter or longer; so do those to the next ones. */
+function fitting(die: Dice, together: number): readonly Letter[] {
+  const eachBytes = Math.floor(FULL_BYTES / together)
+  const firstBytes = FULL_BYTES + die.one([-1, 0, 0, 1]) - eachBytes * (together - 1)
+  return Array.from({ length: together * 3 }, (_, at) =>
+    sized(at, sizeOfAnswer(at % together === 0 ? firstBytes : eachBytes)),
+  )
+}
+
+/** How large the message is whose answer takes so many bytes on the wire. */
+function sizeOfAnswer(bytes: number): number {
+  const around = `+OK ${bytes - 20} octets\r\n.\r\n`.length
+  return bytes - around
+}
+
+/** Most mailboxes have letters of all kinds. */
+export function mailboxOf(seed: number, die: Dice): readonly Letter[] {
+  const kind = seed % 10
+  if (kind === 1) return fitting(die, TOGETHER[Math.floor(seed / 10) % TOGETHER.length] ?? 0)
+  if (kind === 6) return large(die)
+  return numbered(die.one([31, 32, 33, 40, 70, 130]), 0, die)
 }
 
 export function put(scene: Scene, letters: readonly Letter[]): void {

@@ -12,8 +12,8 @@ import type { AccountReport } from '../../../src/poll/report.ts'
 import { markless } from '../idle/markless.ts'
 import { Faults } from '../../support/faults.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
+import { patiently } from '../patience.ts'
 import { Scene } from '../scene.ts'
-import { Silence } from './silence.ts'
 import { type Step } from './world-faults.ts'
 import { type World, worldOf } from './worlds.ts'
 
@@ -119,14 +119,14 @@ async function polled(scene: Scene, step: Step): Promise<AccountReport> {
   const files = new FaultyFileSystems(EXT4)
   const stop = new AbortController()
   vi.spyOn(fileSystems, 'of').mockImplementation(() => files.of())
+  // The first look at the free space is made by this one.
+  vi.spyOn(fileSystems, 'offLoop', 'get').mockReturnValue(files.offLoop)
   const { ledgerOf } = scene
-  const silence = new Silence(scene)
-  step.prepare({ scene, files, stop, hang: (session) => silence.begin(session.id) })
+  step.prepare({ scene, files, stop })
   const { ledgerOf: faulty } = scene
   if (faulty !== ledgerOf) scene.ledgerOf = (ledger) => faulty(ledgerOf(ledger))
   try {
-    const poll = () => scene.poll(step.options, stop.signal)
-    return step.hangs === true ? await silence.wait(poll) : await poll()
+    return await patiently(scene.server, () => scene.poll(step.options, stop.signal))
   } finally {
     vi.restoreAllMocks()
     scene.ledgerOf = ledgerOf

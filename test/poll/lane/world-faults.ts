@@ -17,8 +17,6 @@ export interface Stage {
   readonly scene: Scene
   readonly files: FaultyFileSystems
   readonly stop: AbortController
-  /** This session says nothing until what it returns is called: time passes meanwhile (only then, and only where a step `hangs`). */
-  readonly hang: (session: ServedSession) => () => void
 }
 
 export interface Step {
@@ -27,8 +25,6 @@ export interface Step {
   /** Before the poll. */
   prepare(stage: Stage): void
   readonly options?: Partial<PollOptions>
-  /** Its server falls silent. */
-  readonly hangs?: true
 }
 
 /** Once for that message: what follows its status line. */
@@ -55,6 +51,9 @@ function answerOf({ bytes }: Letter): Buffer {
   return Buffer.from(`+OK ${bytes.length} octets\r\n${wire(bytes)}.\r\n`, 'latin1')
 }
 
+/** By how much a size that is announced may be off. */
+export const MOST_OFF_BYTES = 40_000
+
 /** Longer than a session waits for a byte (60 s), and shorter. */
 const DRIP_MS = 50_000
 const REST_MS = 40_000
@@ -77,18 +76,13 @@ const SILENCES: readonly (readonly [number, Maker])[] = [
       const answer = answerOf(letters[at]!)
       const cut = die.one([0, 1, 4, answer.length - 1, answer.length - 3, die.below(answer.length)])
       const times = die.one([1, 1, 99])
-      return silent(
-        `the server is silent behind byte ${cut} of uid-${at}, ${times} times`,
-        'end',
-        ({ scene, hang }) => {
-          let left = times
-          scene.server.faults.onCommand = (verb, args, session) => {
-            if (verb !== 'RETR' || args !== String(at + 1) || left-- <= 0) return 'serve'
-            hang(session)
-            return { answer: answer.subarray(0, cut), next: 'stall' }
-          }
-        },
-      )
+      return step(`the server is silent behind byte ${cut} of uid-${at}, ${times} times`, 'end', ({ scene }) => {
+        let left = times
+        scene.server.faults.onCommand = (verb, args) => {
+          if (verb !== 'RETR' || args !== String(at + 1) || left-- <= 0) return 'serve'
+          return { answer: answer.subarray(0, cut), next: 'stall' }
+        }
+      })
     },
   ],
   [
@@ -97,11 +91,10 @@ const SILENCES: readonly (readonly [number, Maker])[] = [
       const at = die.below(letters.length)
       const answer = answerOf(letters[at]!)
       const cut = die.below(answer.length)
-      return silent(`from byte ${cut} of uid-${at} on a byte comes now and then`, 'end', ({ scene, hang }) => {
+      return step(`from byte ${cut} of uid-${at} on a byte comes now and then`, 'end', ({ scene }) => {
         let left = 1
         scene.server.faults.onCommand = (verb, args, session) => {
           if (verb !== 'RETR' || args !== String(at + 1) || left-- <= 0) return 'serve'
-          hang(session)
           drip(session, answer.subarray(cut))
           return { answer: answer.subarray(0, cut), next: 'stall' }
         }
@@ -114,26 +107,18 @@ const SILENCES: readonly (readonly [number, Maker])[] = [
       const at = die.below(letters.length)
       const answer = answerOf(letters[at]!)
       const cut = die.one([0, 1, answer.length - 1, answer.length - 4, die.below(answer.length)])
-      return silent(`the server rests behind byte ${cut} of uid-${at}, and goes on`, 'all', ({ scene, hang }) => {
+      return step(`the server rests behind byte ${cut} of uid-${at}, and goes on`, 'all', ({ scene }) => {
         scene.server.faults.onCommand = (verb, args, session) => {
           if (verb !== 'RETR' || args !== String(at + 1)) return 'serve'
           session.write(answer.subarray(0, cut))
-          const goOn = hang(session)
           return new Promise((resolve) => {
-            setTimeout(() => {
-              goOn()
-              resolve(answer.subarray(cut))
-            }, REST_MS)
+            setTimeout(() => resolve(answer.subarray(cut)), REST_MS)
           })
         }
       })
     },
   ],
 ]
-
-function silent(what: string, agreement: Agreement, prepare: Step['prepare']): Step {
-  return { what, agreement, prepare, hangs: true }
-}
 
 const REFUSALS = [
   '-ERR no such message',
@@ -213,7 +198,7 @@ const FAULTS: readonly (readonly [number, Maker])[] = [
     ({ length }, die) => {
       const at = die.below(length)
       // Announced as too large for the lane, it would be alone on the line, where what is too short is judged otherwise.
-      const by = die.one([-3, -2, -1, 1, 2, 5, 100, 5000, 40_000])
+      const by = die.one([-3, -2, -1, 1, 2, 5, 100, 5000, MOST_OFF_BYTES])
       return step(`uid-${at} is announced ${by} bytes off`, 'all', ({ scene }) => {
         scene.server.faults.listSize = ({ uidl, sizeBytes }) =>
           uidl === `uid-${at}` ? Math.max(0, sizeBytes + by) : sizeBytes

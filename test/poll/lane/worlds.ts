@@ -1,9 +1,10 @@
 // Made-up mailboxes and what goes wrong with them: a server that lies, breaks or mixes up, a disk that fails, a ledger that cannot be
 // written, a lease that is lost, an end in the middle. All of a world follows from its seed, so that it can be played twice.
+import { MOST_PLAIN_BYTES } from '../../../src/poll/lane/batch.ts'
 import type { Scene } from '../scene.ts'
-import { Dice, mendLineEnds, numbered, put } from './letters.ts'
+import { Dice, mailboxOf, mendLineEnds, put } from './letters.ts'
 import { CHANGES } from './world-changes.ts'
-import { type Maker, step, type Step, WEIGHED } from './world-faults.ts'
+import { type Maker, MOST_OFF_BYTES, step, type Step, WEIGHED } from './world-faults.ts'
 
 export interface World {
   readonly seed: number
@@ -16,10 +17,12 @@ const NOTHING: Maker = () => step('nothing', 'all', () => {})
 
 export function worldOf(seed: number): World {
   const die = new Dice(seed)
-  const letters = numbered(die.one([31, 32, 33, 40, 70, 130]), 0, die)
+  const letters = mailboxOf(seed, die)
   const account: string[] = []
   if (die.chance(0.6)) account.push(`delete: ${die.one(['after-delivery', 'after-delivery', '2d'])}`)
-  if (die.chance(0.2)) account.push(`maxSize: ${die.one(['1KB', '2KB'])}`)
+  const maxSize = die.chance(0.2) ? die.one(['1KB', '2KB']) : null
+  // Not where nothing would be fetched.
+  if (maxSize !== null && letters.some(({ bytes }) => bytes.length < 1000)) account.push(`maxSize: ${maxSize}`)
   const pace = die.chance(0.4) ? { chunkBytes: die.one([7, 50, 700, 1400]), pauseMs: 0 } : null
   const makers: Maker[] = []
   // A fault of the first poll, or of a later one; then what happens, or another fault.
@@ -29,7 +32,7 @@ export function worldOf(seed: number): World {
   makers.push(NOTHING, NOTHING)
   if (die.chance(0.7)) makers.push(NOTHING, die.one(CHANGES), NOTHING)
   makers.push(NOTHING)
-  const isLarge = letters.some(({ bytes }) => bytes.length > 60_000)
+  const isLarge = letters.some(({ bytes }) => bytes.length + MOST_OFF_BYTES > MOST_PLAIN_BYTES)
   // One that is too large for the lane is alone on the line, where a size that is somewhat off is believed.
   const made = makers.map((make) => make(letters, die))
   const steps = isLarge ? made.map((each): Step => ({ ...each, agreement: 'end' })) : made

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import type { Action } from '../../support/faults.ts'
-import { Patience } from '../patience.ts'
+import { patiently } from '../patience.ts'
 import { Scene, letter, upTo } from '../scene.ts'
 
 const MESSAGES = 4
@@ -69,13 +69,11 @@ class Mishap {
   /** How often it failed. */
   failed = 0
   readonly #subject: string
-  readonly #patience: Patience
   /** By session: which messages the verb was asked of, and whether the bad one failed. */
   readonly #asked = new Map<number, { readonly of: string[]; failed: boolean }>()
 
   constructor(scene: Scene, { at, pipelining }: Case) {
     this.scene = scene
-    this.#patience = new Patience(scene.server)
     this.bad = `uid-${at - 1}`
     this.#subject = `letter ${at - 1}`
     scene.account = ['delete: after-delivery', pipelining ? 'pipelining: auto' : 'pipelining: off']
@@ -92,7 +90,6 @@ class Mishap {
       if (message.uidl !== this.bad || (!always && this.failed > 0)) return 'serve'
       this.failed++
       asked.failed = true
-      this.#patience.note(action, session)
       return action
     }
   }
@@ -100,7 +97,7 @@ class Mishap {
   /** Polls until only what may be left is left. */
   async poll(left: readonly string[]): Promise<void> {
     for (let polls = 0; polls < POLLS; polls++) {
-      this.reports.push(await this.#patience.wait(() => this.scene.poll()))
+      this.reports.push(await patiently(this.scene.server, () => this.scene.poll()))
       if (this.scene.left().length <= left.length && this.reports.length > 1) break
     }
   }
