@@ -49,14 +49,14 @@ export async function endIdle(visit: Visit): Promise<SessionEnd> {
 
 /** Leaves a mark for the next poll where this one found nothing to do, and the next one will not before some time has passed. */
 export function leaveMark(listing: Listing, compared: ComparedListing, visit: Visit): void {
-  const { run, session, tally, history, endedLooks } = visit
+  const { run, session, history } = visit
   const { plan, isPlain, returned, isSearched } = compared
   const work = [plan.fetch, plan.deletions, plan.reprieved, plan.fromFuture, plan.holds, plan.unadopted, returned]
   const isStill = plan.new + plan.left === 0 && plan.seen === null && work.every(({ length }) => length === 0)
   // What is open waits for a time, a destination or a person; what is held, for a person alone.
   const areSettled = isPlain && isSearched && plan.waiting === plan.held && plan.skipped + plan.held === plan.listed
   if (listing.print === null || !isStill || !areSettled || !history.sawAll) return
-  // What was shown there may not be listed again (P161). What ended sessions is asked for again, once a day.
-  if (session.capabilities.expireDays === 0 || endedLooks.areSome || tally.error !== null || !mayBeIdle(visit)) return
+  // What was shown there may not be listed again (P161).
+  if (session.capabilities.expireDays === 0 || !mayBeIdle(visit)) return
   history.mark.leave(listing.print, run.nowMs(), [plan.agesMs, settlesMs(history.ages)])
 }
