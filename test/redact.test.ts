@@ -153,6 +153,15 @@ describe('tokens that change each hour', () => {
     expect(stepsOf(40)).toBeLessThan(4.4 * stepsOf(10))
   })
 
+  test('cost a text of random digits, such as UIDLs, no more than one look', () => {
+    const redactor = new Redactor()
+    redactor.add('Xq7-first-pass')
+    const text = Array.from({ length: 2000 }, (_, n) => createHash('sha1').update(`${n}`).digest('hex')).join(' ')
+    const before = redactor.load.steps
+    expect(redactor.redact(text)).toBe(text)
+    expect(redactor.load.steps - before).toBe(3 * text.length)
+  })
+
   test('cost work for a text that does not grow with their number', () => {
     const text = 'no such mailbox, try again later. '.repeat(5)
     const stepsOf = (redactor: Redactor): number => {

@@ -15,6 +15,12 @@ import type { Message, Origin, ReceivedFacts } from '../message.ts'
 import type { Right } from './right.ts'
 import type { TlsFacts } from '../pop3/network/tls-facts.ts'
 
+/** Messages as an array has them, made where they are asked for: there may be a million, and mostly nobody asks. */
+export interface Origins {
+  readonly length: number
+  map<T>(of: (origin: Origin) => T): readonly T[]
+}
+
 /** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
 export interface Attempt {
   /** 16 random hexadecimal digits, new for each attempt; a Maildir file has them in its name (DESIGN 4.3). */
@@ -170,7 +176,7 @@ export interface Destination extends AsyncDisposable {
   /** Which of these messages are there, from whatever attempt, in their order; null for those that are not. For a ledger
    *  that was lost or is an older copy. Null instead of the list: the destination cannot tell. Others may move messages
    *  about meanwhile: it looks again until a look finds nothing more (S038). */
-  census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null>
+  census(origins: Origins, signal: AbortSignal): Promise<readonly (Standing | null)[] | null>
 
   /** Hands the message to one recipient. Resolves only when the message would survive a power cut, or the next hop has
    *  taken responsibility for it. Rejects with DeliveryError; after 'temporary' and 'refused' nothing of the message is

@@ -54,7 +54,7 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
       const asked = await Promise.allSettled(members.map(({ destination }) => destination.census(origins, signal)))
       const lists = asked.map((answer) => (answer.status === 'fulfilled' ? answer.value : null))
       if (lists.every((list) => list === null)) return null
-      return origins.map((_, at) => {
+      return Array.from({ length: origins.length }, (_, at) => {
         const found = members.flatMap((member, of) => {
           const standing = lists[of]?.[at] ?? null
           return standing === null ? [] : [{ ...standing, ...named(member, standing) }]

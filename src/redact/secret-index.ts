@@ -127,9 +127,9 @@ export class SecretIndex {
     return best
   }
 
-  /** False: no piece has this key. True: one may have. */
+  /** Has a piece this key? Of random digits, such as UIDLs, one in a thousand passes the filter. */
   hasPiece(key: number): boolean {
-    return this.#filter[slot(key)] !== 0
+    return this.#filter[slot(key)] !== 0 && this.#places.has(key | 0)
   }
 
   /** As far as the text and the secret agree around one piece. */

@@ -6,10 +6,15 @@ const LF = 10
 
 /** Shorter pieces are not worth the two copies. */
 const LEAST_BLOCK_BYTES = 256
-/** The block is made once so much was converted without it: it takes half a millisecond. */
+/** The block is made once so much was converted without it, or is expected: it takes half a millisecond. */
 const SLOW_BYTES = 512 << 10
 
 let slowBytes = 0
+
+/** So many bytes are to be converted soon: where they are many, the block is made before the first of them. */
+export function expectToConvert(bytes: number): void {
+  slowBytes += bytes
+}
 
 /** Writes `source` with LF for CRLF into `target` from `start` on, and returns how many bytes that was. There is room for all of
  *  `source`; it may be the same memory. A CR at the very end stays; a caller that has more to come keeps it back. */

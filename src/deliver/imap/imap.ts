@@ -7,12 +7,13 @@
 // after an answer that was lost, and after a kill, find.ts looks for the message before anything is appended again.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeliveryError, PopfetchError } from '../../errors.ts'
-import type { Message, Origin } from '../../message.ts'
+import type { Message } from '../../message.ts'
 import { concluded } from '../answers/conclusions.ts'
 import {
   type Attempt,
   type Glance,
   type Item,
+  type Origins,
   type Probed,
   type Receipt,
   receiptOf,
@@ -107,7 +108,7 @@ class Imap implements ShowingDestination {
     })
   }
 
-  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
+  async census(origins: Origins, signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
     if (!this.remembers) return null
     const wanted = new Map(origins.map((origin) => [messageKey(origin), origin]))
     const all = await this.#server.with(signal, null, async (session) =>

@@ -2,8 +2,7 @@
 // ledger, messages that a migration reads again. A reader may have moved a file to cur/ or added flags since. One rule: an
 // interrupted delivery is reported as done only once its file is durable.
 import { errnoOf } from '../../errors.ts'
-import type { Origin } from '../../message.ts'
-import { receiptOf, type Standing } from '../destination.ts'
+import { type Origins, receiptOf, type Standing } from '../destination.ts'
 import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 import type { Folders } from './folders.ts'
 import { messageKey } from '../message-key.ts'
@@ -156,7 +155,7 @@ export async function deliveredFiles(
 export async function census(
   fileSystem: FileSystem,
   folders: Folders,
-  origins: readonly Origin[],
+  origins: Origins,
 ): Promise<readonly (Standing | null)[]> {
   let keys: readonly string[] = []
   const found = new Map<string, Standing | null>()
@@ -185,5 +184,6 @@ export async function census(
     return more
   }
   for (let more = 1, missing = origins.length; more > 0 && missing > 0; missing -= more) more = await look()
-  return origins.map((_, at) => found.get(keys[at] ?? '') ?? null)
+  if (found.size === 0) return Array.from({ length: origins.length }, () => null)
+  return keys.map((key) => found.get(key) ?? null)
 }

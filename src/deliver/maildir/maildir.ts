@@ -9,11 +9,12 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
-import type { Message, Origin } from '../../message.ts'
+import type { Message } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
   type Item,
+  type Origins,
   PROBE_MS,
   type Probed,
   type Receipt,
@@ -28,6 +29,7 @@ import {
 import { BodyFile, fill } from '../disk/body-file.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { fileSystems, type FileSystems, writeAll } from '../disk/filesystem.ts'
+import { expectToConvert } from '../disk/line-endings.ts'
 import { sweep } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
@@ -152,7 +154,7 @@ class Maildir implements ShowingDestination {
     return { ...receiptOf(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
   }
 
-  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[]> {
+  async census(origins: Origins, signal: AbortSignal): Promise<readonly (Standing | null)[]> {
     const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
     return await this.#within(
       census(this.#fileSystems.offLoop, maildir.folders, origins),
@@ -201,6 +203,7 @@ class Maildir implements ShowingDestination {
     return {
       reserve: async (messages, bytes) => {
         const { tmp } = maildir.folders
+        if (maildir.lineEndings === 'lf') expectToConvert(bytes)
         try {
           await this.#context.reserve.take(maildir.fileSystem, tmp, bytes, messages)
         } catch (error) {

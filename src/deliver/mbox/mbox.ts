@@ -3,11 +3,12 @@
 // together. One rule: every wait ends.
 import path from 'node:path'
 import { display } from '../../display.ts'
-import type { Message, Origin } from '../../message.ts'
+import type { Message } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
   type Item,
+  type Origins,
   PROBE_MS,
   type Probed,
   type Receipt,
@@ -161,7 +162,7 @@ class Mbox implements ShowingDestination {
   }
 
   /** Messages that an older popfetch delivered do not say which they are, and are not found. */
-  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
+  async census(origins: Origins, signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
     if (!this.remembers) return null
     const keys = origins.map(messageKey)
     const wanted = new Set(keys)

@@ -7,7 +7,7 @@ import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
-import { maskRecorded, StandIns } from './stand-ins.ts'
+import { isSecretIn, maskRecorded, StandIns } from './stand-ins.ts'
 import { firstPolicy } from '../plan/first.ts'
 import { olderThan } from './since.ts'
 import { takeOverFew } from './few-new-ids.ts'
@@ -153,7 +153,9 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const resized: { readonly entry: Entry; readonly message: ComparedMessage }[] = []
   const nameless: Entry[] = []
   const standIns = new StandIns(listing, comparison, record.known === 0)
-  for (const places of settled.others(BATCH)) {
+  const areNew = record.known === 0 && listing.areDistinct && !(await isSecretIn(listing))
+  if (areNew) await addNew(listing, planner, recovery)
+  for (const places of areNew ? [] : settled.others(BATCH)) {
     const entries: Entry[] = []
     const shared: Entry[] = []
     for (const entry of places.map((place) => listing.entry(place))) {
@@ -215,6 +217,15 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const plan = planner.finish()
   const seen = (): Iterable<readonly Entry[]> => seenIn(listing, plan.seen)
   return { plan, comparison, recovery, isPlain, returned, isSearched: true, sizesMove, copiesFact, seen }
+}
+
+/** The ledger knows none of them, and each is told by its UIDL: so is nearly every first listing of an account. */
+async function addNew(listing: Listing, planner: Planner, recovery: Recovery | null): Promise<void> {
+  if (recovery !== null) return recovery.takeAll(listing)
+  for (let at = 0; at < listing.length; at += BATCH) {
+    for (const entry of listing.slice(at, at + BATCH)) planner.add(entry, null)
+    await turn()
+  }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {

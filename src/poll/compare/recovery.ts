@@ -14,7 +14,7 @@ import type { Entry, Planner } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
 import type { NewIds } from '../plan/guards.ts'
 import { areNewIdsAccepted, takeOverNewIds } from './new-ids.ts'
-import { adoptionOf, lookAt, type Look, routesOf } from './standing.ts'
+import { adoptionOf, lookAt, type Look, routesOf, type Sought, standsSomewhere } from './standing.ts'
 
 /** One walk through a Maildir for this many; their hashed keys are 10 MB. */
 const BATCH = 100_000
@@ -57,17 +57,32 @@ export class Recovery {
     return true
   }
 
+  /** All entries of a listing, each with a UIDL of its own that the ledger does not know. */
+  takeAll({ length }: Listing): void {
+    for (let place = 0; place < length; place++) this.#places.push(place)
+  }
+
   /** Looks for all that was taken, records what stands somewhere, and adds everything to the plan. */
   async lookFor(listing: Listing, planner: Planner, comparison: Comparison): Promise<void> {
     const places: number[] = []
     const others: Candidate[] = []
-    for (const { candidates, arePlain } of this.#batches(listing)) {
-      const settled = await this.#look(candidates, comparison)
-      for (const candidate of candidates) {
-        if (settled.has(candidate)) continue
-        if (arePlain) places.push(candidate.entry.index)
-        else others.push(candidate)
+    for (let at = 0; at < this.#places.length; at += BATCH) {
+      const batch = this.#places.slice(at, at + BATCH)
+      const looks = await this.#lookAt({ length: batch.length, at: (index) => listing.entry(batch[index] ?? -1) })
+      // Mostly: a new account, or an old one's new mail.
+      if (!standsSomewhere(looks) && !areNewIdsAccepted(this.#visit)) {
+        for (const place of batch) places.push(place)
+        continue
       }
+      const candidates = batch.map((place) => ({ entry: listing.entry(place), known: null }))
+      const settled = await this.#settleAll(candidates, looks, comparison)
+      for (const candidate of candidates) if (!settled.has(candidate)) places.push(candidate.entry.index)
+      await addKnown([...settled], planner, comparison)
+    }
+    if (this.#others.length > 0) {
+      const looks = await this.#lookAt(this.#others.map(({ entry }) => entry))
+      const settled = await this.#settleAll(this.#others, looks, comparison)
+      for (const candidate of this.#others) if (!settled.has(candidate)) others.push(candidate)
       await addKnown([...settled], planner, comparison)
     }
     // `first` speaks of accounts that are new, not of a ledger that is (S046).
@@ -97,21 +112,18 @@ export class Recovery {
     )
   }
 
-  *#batches(listing: Listing): Generator<{ candidates: readonly Candidate[]; arePlain: boolean }> {
-    for (let at = 0; at < this.#places.length; at += BATCH) {
-      const places = this.#places.slice(at, at + BATCH)
-      yield { candidates: places.map((place) => ({ entry: listing.entry(place), known: null })), arePlain: true }
-    }
-    if (this.#others.length > 0) yield { candidates: this.#others, arePlain: false }
+  async #lookAt(entries: Sought): Promise<readonly Look[]> {
+    const looks = await lookAt(entries, this.#visit)
+    for (const { target } of looks) if (target.destination.remembers) this.#down ??= target.down
+    return looks
   }
 
   /** The messages about which the ledger has learnt something. */
-  async #look(candidates: readonly Candidate[], comparison: Comparison): Promise<ReadonlySet<Candidate>> {
-    const looks = await lookAt(
-      candidates.map(({ entry }) => entry),
-      this.#visit,
-    )
-    for (const { target } of looks) if (target.destination.remembers) this.#down ??= target.down
+  async #settleAll(
+    candidates: readonly Candidate[],
+    looks: readonly Look[],
+    comparison: Comparison,
+  ): Promise<ReadonlySet<Candidate>> {
     const settled = new Set<Candidate>()
     await this.#adopt(candidates, looks, settled)
     for (const [at, candidate] of candidates.entries())

@@ -97,6 +97,17 @@ export async function maskRecorded(comparison: Comparison, ledger: Ledger, lease
   return masked
 }
 
+/** Does a secret stand in one of a listing's UIDLs? Makes no text for each. */
+export async function isSecretIn(listing: Listing): Promise<boolean> {
+  for (let from = 0; from < listing.length;) {
+    const { text, to } = listing.textFrom(from, CHARACTERS_AT_ONCE)
+    if (redact(text) !== text) return true
+    from = to
+    await turn()
+  }
+  return false
+}
+
 /** Those in which a secret stands. What begins with a NUL is no text of a server's. */
 async function secretsIn(uidls: readonly string[]): Promise<ReadonlySet<string>> {
   const found = new Set<string>()

@@ -1,7 +1,7 @@
 // Which messages are at which destinations of an account, as far as those can show it. And what follows for a message that the
 // ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
 import type { Account } from '../../config/schema.ts'
-import { isReadable, type Standing } from '../../deliver/destination.ts'
+import { isReadable, type Origins, type Standing } from '../../deliver/destination.ts'
 import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
 import { originOf } from '../attempt.ts'
 import type { Entry } from '../plan/plan.ts'
@@ -23,10 +23,16 @@ export interface Look {
   readonly list: readonly (Standing | null)[] | null
 }
 
+/** What is looked for: made one by one where it is needed, for there may be many, and mostly nothing stands anywhere. */
+export interface Sought {
+  readonly length: number
+  at(index: number): Entry | undefined
+}
+
 /** All destinations that the account may deliver to. A destination that is down delays only its own part. */
-export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<readonly Look[]> {
+export async function lookAt(entries: Sought, visit: Visit): Promise<readonly Look[]> {
   const { account, run, destinations } = visit
-  const origins = entries.map((entry) => originOf(account, entry))
+  const origins = originsOf(entries, account)
   const names = possibleNames(account)
   const targets = await Promise.all(names.map((name) => destinations.open(name)))
   // One that cannot need not be there: no connection is made for mail that is not due.
@@ -45,10 +51,31 @@ export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<r
   return looks
 }
 
+function originsOf(entries: Sought, account: Account): Origins {
+  const { length } = entries
+  return {
+    length,
+    map: (of) => {
+      const all = []
+      for (let at = 0; at < length; at++) {
+        const entry = entries.at(at)
+        if (entry === undefined) throw new RangeError('not one of those that are sought')
+        all.push(of(originOf(account, entry)))
+      }
+      return all
+    },
+  }
+}
+
+/** Does one of them show a message? */
+export function standsSomewhere(looks: readonly Look[]): boolean {
+  return looks.some(({ list }) => list?.some((standing) => standing !== null))
+}
+
 /** Without those that are other messages, or may be. Null: it cannot be told now. */
 async function counted(
   list: readonly (Standing | null)[],
-  entries: readonly Entry[],
+  entries: Sought,
   target: Target,
   visit: Visit,
 ): Promise<readonly (Standing | null)[] | null> {
@@ -57,7 +84,7 @@ async function counted(
   const certain = list.map((standing) => (standing !== null && history.counts(standing) === 'yes' ? standing : null))
   if (!isReadable(destination)) return certain
   const doubtful = list.flatMap((standing, at) => {
-    const entry = entries[at]
+    const entry = standing === null ? undefined : entries.at(at)
     return entry !== undefined && standing !== null && history.counts(standing) === 'maybe'
       ? [{ at, entry, standing }]
       : []

@@ -81,7 +81,13 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const fixed = new Map<PlannedFetch, Undone>()
   const fresh = choice === null ? allRecipients(account.deliver, () => null, visit) : []
   const unseen: PlannedFetch[] = []
+  // Then nothing is to be asked for each of those of which nothing is known: mostly all, and there may be many.
+  const isOpenForNew = !isStuck({ due: fresh, choice, sizeBytes: Number.MAX_VALUE })
   for (const fetch of fetches) {
+    if (isOpenForNew && fetch.known === null) {
+      left.push(fetch)
+      continue
+    }
     const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
     const found = isOpen ? null : await undone(fetch, visit)
     if (found === 'delivered') tally.deliver(fetch, isDueMessage(fetch))
@@ -140,10 +146,9 @@ async function copiesOfFound(
   fetches: readonly PlannedFetch[],
   visit: Visit,
 ): Promise<ReadonlyMap<PlannedFetch, readonly Copy[]>> {
-  const byName = fetches.flatMap((fetch) => {
-    const { known, uidl, copy } = fetch
-    return known !== null && isByName(known) ? [{ fetch, uidl, copy, deliveries: known.deliveries }] : []
-  })
+  const byName = fetches
+    .filter(({ known }) => known !== null && isByName(known))
+    .map((fetch) => ({ fetch, uidl: fetch.uidl, copy: fetch.copy, deliveries: fetch.known?.deliveries ?? [] }))
   const found = new Map<PlannedFetch, readonly Copy[]>()
   for await (const slice of copiesOf(byName, visit)) for (const [{ fetch }, copies] of slice) found.set(fetch, copies)
   return found

@@ -118,6 +118,25 @@ export class Listing {
     return texts.toString('latin1', edges[index], (edges[index + 1] ?? 1) - 1)
   }
 
+  /** Has each entry a UIDL that no other one has? */
+  get areDistinct(): boolean {
+    const { edges } = this.#columns
+    if (!this.hasUidls || this.#uidls.copies.size > 0) return false
+    for (let index = 0; index < this.length; index++)
+      if ((edges[index + 1] ?? 0) - (edges[index] ?? 0) < 2) return false
+    return true
+  }
+
+  /** The UIDLs from `from` on as one text, a space after each: of at least one entry, and of others up to `mostBytes`. `to`: the first
+   *  that is not in it. */
+  textFrom(from: number, mostBytes: number): { readonly text: string; readonly to: number } {
+    const { edges, texts } = this.#columns
+    const start = edges[from] ?? 0
+    let to = from + 1
+    while (to < this.length && (edges[to + 1] ?? 0) - start <= mostBytes) to++
+    return { text: texts.toString('latin1', start, edges[to]).replaceAll('\n', ' '), to }
+  }
+
   /** The UIDLs that more than one entry has (P095, doubled UIDLs). */
   sharedUidls(): ReadonlySet<string> {
     return new Set([...this.#uidls.firsts].map((index) => this.uidl(index)))

@@ -60,19 +60,19 @@ export function together(kind: Kind): void {
     expect((await known(ledger)).state).toBe('delivered')
   })
 
-  test('many are begun as each by itself: new ones, known ones, twice the same, with several deliveries or none', async () => {
+  test('many are begun as each by itself: new or known, twice the same, further copies, with other, several or no deliveries', async () => {
     const { ledger, lease } = await ledgerWithAccount(kind)
     const old = await leaseOf(ledger, 'other')
     await ledger.begin(lease, [beginning(key('uid-20')), beginning(key('uid-50'))])
     await ledger.settle(lease, settlement(key('uid-50'), DONE))
-    const many = Array.from({ length: 70 }, (_, n) => {
-      const targets = n === 40 ? ['inbox', 'archive'] : n === 41 ? [] : ['inbox']
-      return beginning(key(`uid-${n === 61 ? 60 : n}`), targets, `${n}`.padStart(16, '0'))
+    const keys = Array.from({ length: 86 }, (_, n) => (n === 70 ? key('uid-69', 1) : key(`uid-${n}`)))
+    const many = keys.map((own, n) => {
+      const targets = n === 5 ? ['archive'] : n === 40 ? ['inbox', 'archive'] : n === 41 ? [] : ['inbox']
+      return beginning(n === 61 ? key('uid-60') : own, targets, `${n}`.padStart(16, '0'))
     })
     await ledger.settleAndBegin(lease, [], many)
     for (const each of many) await ledger.begin(old, [each])
-    expect((await ledger.account('old-isp'))?.known).toBe(69)
-    const keys = Array.from({ length: 70 }, (_, n) => key(`uid-${n}`))
+    expect((await ledger.account('old-isp'))?.known).toBe(85)
     const alone = (await ledger.known('other', keys)).map((message) => message?.deliveries)
     const found = (await ledger.known('old-isp', keys)).map((message) => message?.deliveries)
     expect(found.filter((_, n) => n !== 20 && n !== 50)).toEqual(alone.filter((_, n) => n !== 20 && n !== 50))

@@ -308,3 +308,30 @@ it('an answer that is shown and not parsed ends where a listing does', async () 
   expect(() => sink.write(Buffer.alloc(1))).toThrow(/10 bytes/)
   expect(bytes).toBe(10)
 })
+
+describe('what is asked of a whole listing', () => {
+  const listingOf = (uidls: string | null): Listing =>
+    Listing.ofFew(parsed(latin1('1 10\r\n2 20\r\n3 30\r\n')), uidls === null ? null : parsed(latin1(uidls)))
+
+  it.each([
+    ['each has one of its own', '1 a\r\n2 b\r\n3 c\r\n', true],
+    ['two share one', '1 a\r\n2 b\r\n3 a\r\n', false],
+    ['one is empty', '1 a\r\n2\r\n3 c\r\n', false],
+    ['one is missing', '1 a\r\n3 c\r\n', false],
+    ['the server has none', null, false],
+  ])('are its UIDLs distinct? %s', (_what, uidls, expected) => {
+    expect(listingOf(uidls).areDistinct).toBe(expected)
+  })
+
+  it.each([1, 4, 7, 8, 100])('is told as texts of %i bytes, each with at least one UIDL whole', (mostBytes) => {
+    const listing = listingOf('1 a\r\n2 long-one\r\n3 c\r\n')
+    const texts: string[] = []
+    for (let from = 0; from < listing.length;) {
+      const { text, to } = listing.textFrom(from, mostBytes)
+      expect(text.length <= mostBytes || to === from + 1).toBe(true)
+      texts.push(text)
+      from = to
+    }
+    expect(texts.join('')).toBe('a long-one c ')
+  })
+})

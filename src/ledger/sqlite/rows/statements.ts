@@ -10,8 +10,10 @@ export class Statements {
   }
 
   of(sql: string): StatementSync {
-    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql)
-    this.#prepared.set(sql, prepared)
-    return prepared
+    const prepared = this.#prepared.get(sql)
+    if (prepared !== undefined) return prepared
+    const statement = this.#database.prepare(sql)
+    this.#prepared.set(sql, statement)
+    return statement
   }
 }
