@@ -19,14 +19,17 @@ test('garbage does not grow to several times what lives, once that is bounded', 
   takeProcess()
   boundOld()
   const used = (): number => process.memoryUsage().heapUsed
+  const atFirst = used()
   const held: string[][] = []
-  for (let at = 0; at < 100; at++) held.push(Array.from({ length: 10_000 }, (_, cell) => `${at} ${cell}`))
-  const before = used()
+  const many = (at: number): string[] => Array.from({ length: 10_000 }, (_, cell) => `${at} ${cell}`)
+  for (let at = 0; at < 300; at++) held.push(many(at))
+  const lives = used() - atFirst
   let most = 0
-  for (let at = 0; at < 500; at++) {
-    held[at % held.length] = Array.from({ length: 10_000 }, (_, cell) => `${at} ${cell}`)
-    most = Math.max(most, used())
+  for (let at = 0; at < 1800; at++) {
+    held[at % held.length] = many(at)
+    most = Math.max(most, used() - atFirst)
   }
-  expect(held).toHaveLength(100)
-  expect(most).toBeLessThan(2 * before)
+  expect(held).toHaveLength(300)
+  // Unbounded, more than four times; bounded, twice, and a machine that is busy with others collects later than it wants to.
+  expect(most).toBeLessThan(3.2 * lives)
 })

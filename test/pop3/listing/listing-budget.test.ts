@@ -47,6 +47,8 @@ describe('lists of many accounts at once (P165)', () => {
     // One of them may go beyond it, the others wait with a megabyte each that is not there yet.
     expect(fed.filter((megabytes) => megabytes === 20)).toHaveLength(1)
     expect(fed.reduce((sum, megabytes) => sum + megabytes, 0)).toBeLessThanOrEqual(20 + 8 + 50)
+    for (const held of lists) held.leave()
+    expect(room.out).toBe(0)
   })
 
   it('that wait go on when another one is given up, and all is given back', async () => {
