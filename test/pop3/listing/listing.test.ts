@@ -335,3 +335,31 @@ describe('what is asked of a whole listing', () => {
     expect(texts.join('')).toBe('a long-one c ')
   })
 })
+
+describe('which entries share a UIDL, and which has a given one, is told', () => {
+  const uidl = fc.string({ unit: fc.constantFrom('a', 'b', '\xff', '0', '9'), maxLength: 4 })
+  const byLength = (a: string, b: string): number => a.length - b.length || Buffer.compare(latin1(a), latin1(b))
+  const orders: readonly [string, (uidls: string[]) => string[]][] = [
+    ['in any order', (uidls) => uidls],
+    ['in ascending order, some of them twice', (uidls) => uidls.toSorted(byLength)],
+    ['in ascending order, each once', (uidls) => [...new Set(uidls)].toSorted(byLength)],
+    ['in ascending order but for the last', (uidls) => [...uidls.slice(1).toSorted(byLength), ...uidls.slice(0, 1)]],
+  ]
+
+  it.each(orders)('where they stand %s', (_what, ordered) => {
+    fc.assert(
+      fc.property(fc.array(uidl, { maxLength: 40 }), fc.array(uidl, { maxLength: 20 }), (some, asked) => {
+        const uidls = ordered(some)
+        const lines = uidls.map((each, at) => `${at + 1} ${each}\r\n`).join('')
+        const listing = Listing.ofFew(parsed(latin1('')), parsed(latin1(lines)))
+        const copies = uidls.map((each, at) =>
+          each === '' ? 0 : uidls.slice(0, at).filter((one) => one === each).length,
+        )
+        expect(listing.slice(0, listing.length).map(({ copy }) => copy)).toEqual(copies)
+        for (const each of [...asked, ...uidls, ...uidls.toReversed()])
+          expect(listing.find(latin1(each))).toBe(each === '' ? -1 : uidls.indexOf(each))
+        expect(listing.areDistinct).toBe(new Set(uidls).size === uidls.length && !uidls.includes(''))
+      }),
+    )
+  })
+})
