@@ -33,12 +33,14 @@ export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): read
   const { fetches } = jobs
   const usual = [{ fetches, lane: null }]
   if (mayBeKnown || !isPlainSession(visit)) return usual
-  const plain = fetches.filter((fetch) => isPlain(fetch, visit))
+  const plain: PlannedFetch[] = []
+  const others: PlannedFetch[] = []
+  const mostBytes = Math.min(MOST_PLAIN_BYTES, visit.account.maxSizeBytes ?? Infinity)
+  for (const fetch of fetches) (isPlain(fetch, mostBytes) ? plain : others).push(fetch)
   const [first] = plain
   if (first === undefined || plain.length < leastOf(process.env[VARIABLE])) return usual
   const lane = placeOf(jobs, first)
   if (lane === null) return usual
-  const others = fetches.filter((fetch) => !isPlain(fetch, visit))
   const stretch = { fetches: plain, lane }
   return others.length === 0 ? [stretch] : [stretch, { fetches: others, lane: null }]
 }
@@ -49,9 +51,8 @@ function leastOf(road: string | undefined): number {
   return road === 'usual' ? Infinity : LEAST
 }
 
-function isPlain({ known, sizeBytes }: PlannedFetch, { account }: Visit): boolean {
-  if (known !== null || sizeBytes === null) return false
-  return sizeBytes > 0 && sizeBytes <= Math.min(MOST_PLAIN_BYTES, account.maxSizeBytes ?? Infinity)
+function isPlain({ known, sizeBytes }: PlannedFetch, mostBytes: number): boolean {
+  return known === null && sizeBytes !== null && sizeBytes > 0 && sizeBytes <= mostBytes
 }
 
 /** What the lane does not do for any message of a session. That sizes are exact tells it that two answers are not mixed (P164), and

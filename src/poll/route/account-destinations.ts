@@ -49,8 +49,9 @@ export class AccountDestinations implements Disposable {
   #asking: Promise<void> = Promise.resolve()
   readonly #eagerSinceMs: number | null
   readonly #unwatch: (() => void)[] = []
-  /** How many messages of each size are to be delivered in this session. */
-  readonly #waiting = new Map<number, number>()
+  /** The sizes of the messages that are to be delivered in this session, and of those that came to their end. */
+  readonly #expected: number[] = []
+  readonly #ended: number[] = []
 
   constructor({ account, run, tally, history, found, paused, envelopeRefusals }: AccountsPoll) {
     this.#found = found
@@ -295,18 +296,18 @@ export class AccountDestinations implements Disposable {
 
   /** These are to be delivered in this session, by the sizes that are announced. */
   expect(sizes: readonly (number | null)[]): void {
-    for (const size of sizes) if (size !== null) this.#waiting.set(size, (this.#waiting.get(size) ?? 0) + 1)
+    for (const size of sizes) if (size !== null) this.#expected.push(size)
   }
 
   /** One of them came to its end. */
   ended(size: number | null): void {
-    const left = size === null ? 0 : (this.#waiting.get(size) ?? 0)
-    if (size !== null && left > 1) this.#waiting.set(size, left - 1)
-    else if (size !== null) this.#waiting.delete(size)
+    if (size !== null) this.#ended.push(size)
   }
 
   #smallerWaits(bytes: number): boolean {
-    return [...this.#waiting.keys()].some((size) => size < bytes)
+    // Counted where it is asked, for hardly ever it is.
+    const smaller = (sizes: readonly number[]): number => sizes.reduce((sum, size) => (size < bytes ? sum + 1 : sum), 0)
+    return smaller(this.#expected) > smaller(this.#ended)
   }
 
   /** A destination that was asked, or got a message, failed: says whose the answer is, and lets nothing more through where it is
