@@ -23,6 +23,15 @@ export class BitSet {
     this.#size++
   }
 
+  /** The smallest of them that is `from` or more; -1: there is none. */
+  next(from: number): number {
+    for (let byte = Math.floor(from / 8); byte < this.#bits.length; byte++) {
+      if (this.#bits[byte] === 0) continue
+      for (let value = Math.max(from, byte * 8); value < byte * 8 + 8; value++) if (this.has(value)) return value
+    }
+    return -1
+  }
+
   has(value: number): boolean {
     return ((this.#bits[Math.floor(value / 8)] ?? 0) & (1 << (value % 8))) !== 0
   }

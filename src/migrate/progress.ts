@@ -1,5 +1,6 @@
 // The progress of one account's migration. Which messages the next session may fetch, how many, what the last listing showed, and
 // the counts of all sessions. When the next session begins is retry.ts.
+import { BitSet } from '../bit-set.ts'
 import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
@@ -105,7 +106,8 @@ export class MigrationProgress {
     this.#foresee(plan, wanted)
     // The poll may go on by itself with what this session leaves, but only without limits: it does not count for them.
     const countless = this.#options.limit === null && fetch.length === wanted.length
-    return { ...plan, fetch, left: countless ? plan.left : 0 }
+    // What is left counts as such when all sessions are over: the last listing has to be that of the last messages.
+    return { ...plan, fetch, left: countless ? plan.left : 0, more: new BitSet() }
   }
 
   #inBatch(wanted: readonly PlannedFetch[]): readonly PlannedFetch[] {

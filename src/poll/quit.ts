@@ -17,11 +17,12 @@ export async function quit(
   visit: Visit,
 ): Promise<Cut | null> {
   const { session, tally, history, looks } = visit
-  const delivered = new Set(done.map(({ number }) => number))
-  const lacks = undelivered || [...looks.open].some((number) => !delivered.has(number))
-  if (lacks && quitDrops(session)) {
-    tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
-    return null
+  if (quitDrops(session)) {
+    const delivered = new Set(done.map(({ number }) => number))
+    if (undelivered || [...looks.open].some((number) => !delivered.has(number))) {
+      tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
+      return null
+    }
   }
   const cut = await commit(removed, visit)
   if (cut !== null) return cut

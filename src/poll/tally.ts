@@ -159,7 +159,8 @@ export class Tally {
   deliver(key: EntryKey, isDue: boolean): void {
     this.delivered++
     if (isDue) this.#deliveredDue++
-    this.#unkeep(nameOfMessage(this.#account, key))
+    // Mostly there are none, and a name costs more than the rest.
+    if (this.#kept.size > 0) this.#unkeep(nameOfMessage(this.#account, key))
   }
 
   #unkeep(name: string): void {

@@ -41,6 +41,7 @@ describe('a session that follows at once, because the last one fetched all that 
 
   test('does not wait where the server is ready', async () => {
     await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
     scene.fill(7)
     expect(await scene.poll({}, undefined, 3)).toMatchObject({ outcome: 'ok', delivered: 7 })
     expect(scene.notes.filter((note) => note.startsWith('reconnecting'))).toEqual([])

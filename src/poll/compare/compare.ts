@@ -147,7 +147,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   planner.skip(comparison.seen, settled.deliveredSinceMs)
   const take = (entry: Entry, message: ComparedMessage | null, isPlain = false): void => {
     if (message !== null) comparison.see(message.position)
-    if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message)
+    if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message, isPlain)
   }
   const doubtful: Entry[] = []
   const resized: { readonly entry: Entry; readonly message: ComparedMessage }[] = []

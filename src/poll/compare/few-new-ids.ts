@@ -3,6 +3,7 @@
 // not tell, the whole message is. A message that is the same takes over its record. It is not delivered again where it was
 // delivered, and goes only to a destination that lacks it. The one rule: doubt keeps the mail. A header that two messages have
 // tells nothing, their digest does.
+import { BitSet } from '../../bit-set.ts'
 import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMessage } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
 import { NO_UIDL } from '../plan/no-uidl.ts'
@@ -48,7 +49,8 @@ export async function takeOverFew(
 ): Promise<FewNewIds> {
   const { lease, run, tally } = visit
   const unknown = plan.fetch.filter(({ known }) => known === null)
-  const unchanged = { plan, returned: [], isComplete: true }
+  // What the plan leaves for later is looked at then, in another session.
+  const unchanged = { plan: { ...plan, more: new BitSet() }, returned: [], isComplete: true }
   const among = unknown.length === 0 ? null : await whereToLook(plan, comparison, visit)
   if (among === null) return unchanged
   const held = plan.holds.filter(({ known }) => (known ?? null) === null).length
@@ -56,6 +58,8 @@ export async function takeOverFew(
   // Without a UIDL the header is the key: identify.ts has told those apart that have the same one.
   const withUidl = unknown.filter(({ uidl }) => !uidl.startsWith(NO_UIDL))
   const asked = among === 'gone before' ? await sizedLikeGone(withUidl, comparison, visit) : withUidl
+  // Nothing is gone that could be found.
+  if (asked === null) return { plan, returned: [], isComplete }
   if (asked.length === 0) return { ...unchanged, isComplete }
   // What a crash cut off has no header yet in the ledger, and has one at its destination.
   if (!run.options.dryRun) await recallInterrupted(visit)
@@ -72,7 +76,7 @@ export async function takeOverFew(
   for (const { known } of found.map((each) => each.gone)) comparison.see(known.position)
   tally.note(toldOf(found))
   return {
-    plan: merged(plan, found, replan),
+    plan: merged(unchanged.plan, found, replan),
     returned: found.filter(({ gone: { known } }) => known.goneSinceMs !== null).map(({ entry }) => keyOf(entry)),
     isComplete,
   }
@@ -117,12 +121,13 @@ async function whereToLook(plan: Plan, comparison: Comparison, visit: Visit): Pr
   return comparison.seen + removed < present ? 'now' : 'gone before'
 }
 
-/** Those of the size of a message that is gone: where people delete their mail elsewhere, new mail is to cost no look. */
+/** Those of the size of a message that is gone: where people delete their mail elsewhere, new mail is to cost no look. Null: none
+ *  is gone. */
 async function sizedLikeGone(
   unknown: readonly PlannedFetch[],
   comparison: Comparison,
   { history }: Visit,
-): Promise<readonly PlannedFetch[]> {
+): Promise<readonly PlannedFetch[] | null> {
   const sizes = new Set<number>()
   let isSizeless = !history.sizesStay
   let gone = 0
@@ -135,7 +140,7 @@ async function sizedLikeGone(
     }
     if (isSizeless) break
   }
-  if (gone === 0) return []
+  if (gone === 0) return null
   return isSizeless ? unknown : unknown.filter(({ sizeBytes }) => sizeBytes === null || sizes.has(sizeBytes))
 }
 

@@ -89,7 +89,7 @@ export class Recovery {
     if (this.#found > 0 || this.#visit.history.takingOver !== null) planner.keepAll()
     // What is not seen now would be skipped for good.
     else if (this.#down !== null && planner.skipsFirst) throw this.#down
-    for (const place of places) planner.add(listing.entry(place), null)
+    for (const place of places) planner.add(listing.entry(place), null, true)
     for (const { entry, known } of others) planner.add(entry, known)
     if (areNewIdsAccepted(this.#visit)) this.#bare = await comparison.unseenBare()
   }

@@ -14,7 +14,7 @@ import { prepareJobs } from '../route/due.ts'
 import { requireSpace } from '../route/require-space.ts'
 import { keptAlive, type SessionEnd } from '../sessions.ts'
 import { DeletedBefore } from '../transfer/deleted-before.ts'
-import { transfer } from '../transfer/transfer.ts'
+import { transferOn } from '../transfer/onward.ts'
 import type { Visit } from '../visit.ts'
 
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
@@ -31,12 +31,12 @@ export async function fullPoll(listing: Listing, visit: Visit): Promise<SessionE
   await learnHeaders(listing, compared, visit)
   const jobs = await prepareJobs(suspects.admit(fetches, plan, visit), visit)
   using _ = keptAlive(session)
-  const transferred = await transfer(jobs, deletedBefore, visit)
-  const fetched = { left: plan.left, othersWait: jobs.fetches.length > 1 || plan.deletions.length > 0 }
+  const transferred = await transferOn({ plan, listing, deletedBefore, fetches, jobs }, visit)
+  const { settled, ...fetched } = transferred
   if (transferred.cut !== null)
     return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
   const { removed, cut: early } = await remove(transferred.done, plan, visit)
-  const cut = early ?? (await quit(removed, transferred, plan, visit))
+  const cut = early ?? (await quit(removed, transferred, { skipped: plan.skipped + settled }, visit))
   if (cut === null) leaveMark(listing, compared, visit)
   return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
 }

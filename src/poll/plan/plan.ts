@@ -80,6 +80,9 @@ export interface Plan {
   readonly fetch: readonly PlannedFetch[]
   /** To be fetched too, but more than one session should carry. */
   readonly left: number
+  /** Of those, by their places in the listing: new ones that the listing alone tells, so that this session may go on with them. With
+   *  a `limit` there may be more of them than `left`. */
+  readonly more: BitSet
   readonly deletions: readonly PlannedDeletion[]
   /** Their deletion was wanted once, and is not any more. */
   readonly reprieved: readonly EntryKey[]
@@ -127,6 +130,7 @@ export class Planner {
   #paused = 0
   #withoutUidl = 0
   #left = 0
+  readonly #more = new BitSet()
   readonly #fresh: PlannedFetch[] = []
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
@@ -180,12 +184,12 @@ export class Planner {
     this.#deliveredSinceMs = Math.min(this.#deliveredSinceMs, deliveredSinceMs ?? Infinity)
   }
 
-  /** An entry of the listing, in any order, and what the ledger knows of it. */
-  add(entry: Entry, known: KnownMessage | null): void {
+  /** An entry of the listing, in any order, and what the ledger knows of it. `isPlain`: it is exactly as the listing has it. */
+  add(entry: Entry, known: KnownMessage | null, isPlain = false): void {
     if (known === null) {
       this.#new++
       if (this.#policy.markSeen || entry.index < this.#skipFirst || this.#older?.has(entry.index)) this.#see(entry)
-      else this.#wanted(entry, null)
+      else this.#wanted(entry, null, isPlain)
       return
     }
     // Said by a clock that two polls saw.
@@ -270,10 +274,12 @@ export class Planner {
     return isWaited || left.some((delivery) => isDue(delivery, this.#nowMs, eager))
   }
 
-  #wanted(entry: Entry, known: KnownMessage | null): void {
-    const { maxSizeBytes } = this.#policy
-    if (this.#fresh.length >= 2 * this.#policy.sessionLimit) this.#left++
-    else if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
+  #wanted(entry: Entry, known: KnownMessage | null, isPlain = false): void {
+    const { maxSizeBytes, sessionLimit } = this.#policy
+    const isTooLarge = maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes
+    if (isPlain && !isTooLarge && this.#fresh.length >= sessionLimit) this.#more.add(entry.index)
+    else if (this.#fresh.length >= 2 * sessionLimit) this.#left++
+    else if (isTooLarge) {
       this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
     } else if (isFresh({ known })) this.#fresh.push({ ...entry, known })
     else this.#again.push({ ...entry, known })
@@ -289,7 +295,7 @@ export class Planner {
     const all = [...this.#fresh, ...this.#again]
     const { limit, sessionLimit, delete: policy } = this.#policy
     const agesMs = policy.kind === 'age' ? this.#deliveredSinceMs + policy.ageMs : Infinity
-    const wanted = Math.min(all.length + this.#left, limit ?? Infinity)
+    const wanted = Math.min(all.length + this.#more.size + this.#left, limit ?? Infinity)
     return {
       listed: this.#listed,
       new: this.#new,
@@ -302,6 +308,7 @@ export class Planner {
       withoutUidl: this.#withoutUidl,
       fetch: all.slice(0, Math.min(wanted, sessionLimit)),
       left: Math.max(0, wanted - sessionLimit),
+      more: this.#more,
       deletions: this.#deletions,
       reprieved: this.#reprieved,
       fromFuture: this.#fromFuture,

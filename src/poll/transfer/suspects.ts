@@ -1,6 +1,7 @@
 // Messages that may harm others: by bringing us down (P122), by an end that came too early and may be forged (P113), by ending
 // their session (P110, P124, P160). The ledger remembers them, by their harm or by the reason that was recorded. The one rule:
 // nothing is asked for behind a suspect. One that ended a session is asked for last, alone, in its own session.
+import { BitSet } from '../../bit-set.ts'
 import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Heading } from '../../message.ts'
@@ -48,7 +49,7 @@ export class Suspects {
   readonly #tried = new Set<string>()
   /** What this session was given, and what sessions that came to their end were: nobody waits twice in a poll for what did
    *  not come. */
-  #given: readonly string[] = []
+  #given: readonly PlannedFetch[] = []
   readonly #givenBefore = new Set<string>()
   /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
   #came: Set<string> | null = null
@@ -67,7 +68,7 @@ export class Suspects {
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
   admit(planned: readonly PlannedFetch[], plan: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
     const admitted = this.#admitted(planned, plan, circumstances)
-    this.#given = admitted.map(nameOf)
+    this.#given = admitted
     return admitted
   }
 
@@ -168,16 +169,25 @@ export class Suspects {
   /** It was received after all. */
   came(fetch: EntryKey): void {
     this.#came?.add(nameOf(fetch))
-    this.#missing.delete(nameOf(fetch))
-    if (this.#tried.has(nameOf(fetch)) && this.#failed > 0) this.#failed--
+    // Nearly always there are none, and a name is not made for nothing.
+    if (this.#missing.size > 0) this.#missing.delete(nameOf(fetch))
+    if (this.#failed > 0 && this.#tried.has(nameOf(fetch))) this.#failed--
     this.#isCommitted = false
+  }
+
+  /** These have come to their end: no other session of this poll is given them, and nothing is remembered of them. */
+  settled(fetches: readonly PlannedFetch[]): void {
+    const settled = new BitSet()
+    for (const { index } of fetches) settled.add(index)
+    this.#given = this.#given.filter(({ index }) => !settled.has(index))
   }
 
   /** A session came to its end, with QUIT or where none is to be said. */
   endedWell(): void {
     this.#isCommitted = true
     this.#hasEndedWell = true
-    for (const name of this.#given) this.#givenBefore.add(name)
+    for (const fetch of this.#given) this.#givenBefore.add(nameOf(fetch))
+    this.#given = []
   }
 
   /** A session was cut. May another one follow? */

@@ -1,6 +1,7 @@
 // The guards as tables: each number from both sides, and everything that goes past it.
 import { describe, expect, test } from 'vitest'
 import { changedForMany, guard, type GuardView, isChangedForMany } from '../../../src/poll/plan/guards.ts'
+import { BitSet } from '../../../src/bit-set.ts'
 import type { Plan, PlannedDeletion } from '../../../src/poll/plan/plan.ts'
 
 const plan: Plan = {
@@ -21,6 +22,7 @@ const plan: Plan = {
   holds: [],
   seen: null,
   unadopted: [],
+  more: new BitSet(),
   agesMs: null,
 }
 
