@@ -9,7 +9,6 @@
 // something hangs.
 //
 // Static imports are small files of ours: what costs time is loaded by the command that needs it (test/cli/start.test.ts).
-import { isatty } from 'node:tty'
 import { refuseUnsafeEnvironment, umaskOf } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { takeProcess } from '../poll/run/own-process.ts'
@@ -20,6 +19,7 @@ import { LeftByPerson } from './command-errors.ts'
 
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'
+import { isTerminal, StandardStream } from './terminal/standard-stream.ts'
 import { type Cache, NO_CACHE, processHost, rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
 
@@ -27,7 +27,7 @@ const SIGINT = 2
 
 /** Runs the command line and ends the process. */
 export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Promise<void> {
-  const output = new Output(process.stdout, process.stderr, columnsIn(process.env))
+  const output = new Output(new StandardStream(1), new StandardStream(2), columnsIn(process.env))
   if (argv.length === 1 && argv[0] === '--version') {
     output.answer(`popfetch ${version}`)
     return
@@ -54,9 +54,8 @@ export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Pr
     cwd: workingDirectory(),
     uid: process.getuid?.() ?? -1,
     output,
-    terminal: process.stderr.isTTY ? process.stderr : null,
-    // Asked of the system: a stream is not made for it, least of all one that nobody reads.
-    person: isatty(2) || isatty(0),
+    terminal: isTerminal(2) ? process.stderr : null,
+    person: isTerminal(2) || isTerminal(0),
     nowMs: Date.now,
     signal: interruptions.signal,
     interruption: interruptions.code,
@@ -78,7 +77,7 @@ export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Pr
 /** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */
 export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    const invocation = await readArguments(argv, process.stdout.columns ?? 80)
+    const invocation = await readArguments(argv, isTerminal(1) ? process.stdout.columns : 80)
     refuseUnsafeEnvironment(surroundings.env)
     return await invocation.run(surroundings, COMMANDS)
   } catch (thrown) {

@@ -183,7 +183,8 @@ export class Output {
 
   /** Resolves when all is written, or when the reader is gone or has taken nothing for ten minutes. */
   async drained(): Promise<void> {
-    this.#stderr.write(this.#lostLines())
+    const lost = this.#lostLines()
+    if (lost !== '') this.#stderr.write(lost)
     await Promise.all([drained(this.#stdout), drained(this.#stderr)])
     // What a file refuses is told in the next turn.
     await turn()

@@ -1,7 +1,6 @@
 // What a command finds around it: streams, environment, clock, process, and the rooms it may enter. Passed in, so that a
 // test can put others in their place; `main.ts` makes the real ones. Rooms are loaded at first use: importing all of
 // them costs 0.2 s, which `--version` and a wrong option need not pay.
-import { isatty } from 'node:tty'
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
 import type { Starter } from '../daemon/detach.ts'
 import type { Channel, Order, Word } from '../daemon/workers/protocol.ts'
@@ -9,6 +8,7 @@ import type { openLedger } from '../config/state/open-ledger.ts'
 import type { checkDestinations } from '../poll/check/destinations.ts'
 import type { checkAll, pollAll } from '../poll/poller.ts'
 import type { Output } from './output.ts'
+import { isTerminal } from './terminal/standard-stream.ts'
 
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv
@@ -81,7 +81,7 @@ export function processHost(contain: Host['contain'], { keepCode, cacheFolder }:
   return {
     command: isAlone ? [process.execPath] : [program, ...process.execArgv, script],
     pid: process.pid,
-    attached: () => isatty(2),
+    attached: () => isTerminal(2),
     starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),
     daemon: async () => (await import('../daemon/detach.ts')).takeDaemon(process),
     on: (signal, act) => void process.on(signal, act),

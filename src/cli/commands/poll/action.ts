@@ -1,6 +1,6 @@
 // `popfetch [account...]`: polls once and tells the outcome. How much it prints depends on where it prints (DESIGN 2, Output).
 // A terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
-import { rm } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { keptTelling } from '../../../config/paths.ts'
 import { nearest } from '../../../config/values/nearest.ts'
@@ -151,7 +151,7 @@ async function poll(
     await notifyOf(reports, run, surroundings)
   } else if (byDaemon === null && !invocation.dryRun) {
     // Whoever an earlier configuration named.
-    await rm(keptTelling(run.configuration), { force: true }).catch(() => {})
+    await unlink(keptTelling(run.configuration)).catch(() => {})
   }
   if (byDaemon === null && !invocation.dryRun && !signal.aborted) {
     await copyLedger(run.configuration, run)
