@@ -3,9 +3,8 @@
 // whether a message is delivered, and nothing is ever rewritten (P119, P121).
 import { hash } from 'node:crypto'
 import { parseDateMs } from './header/date.ts'
+import { HEADER_LIMIT_BYTES } from './header/limit.ts'
 
-/** Servers that cut a header in TOP do so from 64 KiB on (P127); no field that matters stands beyond that. */
-export const HEADER_LIMIT_BYTES = 64 * 1024
 const TAB = 9
 const LF = 10
 const CR = 13

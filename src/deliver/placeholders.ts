@@ -1,7 +1,7 @@
 // What is in braces in a path, an address, a folder or a label of a destination. The account's name, and the address whose
 // mail it is, for a mailbox that collects the mail of a whole domain. Pure. Two rules. Text that a sender can choose never
 // leaves its place. Two addresses share a name only if they differ by case or tag.
-import { sha256 } from '../header.ts'
+import { hash } from 'node:crypto'
 
 const ALL = /\{(account|recipient|local|domain)\}/g
 const OF_MAILBOX = /\{(?:recipient|local|domain)\}/
@@ -105,5 +105,5 @@ function plainName(text: string, plain: RegExp): string {
 /** A name that stands for `name`, and that no address gives by itself. */
 export function oddName(name: string): string {
   const shown = name.replaceAll(/[^a-z0-9_-]/g, '_').slice(0, SHOWN_OF_ODD_NAME)
-  return `${shown}=${sha256(Buffer.from(name)).toString('hex').slice(0, 16)}`
+  return `${shown}=${hash('sha256', name).slice(0, 16)}`
 }

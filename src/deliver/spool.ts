@@ -2,7 +2,7 @@
 // beyond that in a file. If its only destination is a Maildir, the file is in its tmp/ and in its form. Nothing is interpreted:
 // the digest is of the bytes as received. One rule: an incomplete message is discarded (P110–P113, cut or stalled).
 import { concluded } from './answers/conclusions.ts'
-import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
 import { identity, sha256, splitHeader } from '../header.ts'
@@ -12,28 +12,15 @@ import type { Attempt, SpoolPlace } from './destination.ts'
 import { BodyFile } from './disk/body-file.ts'
 import { diskError } from './disk/disk-error.ts'
 import { type FileSystem, offLoop } from './disk/filesystem.ts'
-import { isGone, ownDirectory, ownerName, sweep } from './disk/own-files.ts'
+import { ownDirectory } from './disk/own-files.ts'
 import type { Reserve } from './disk/reserve.ts'
+import { spoolName } from './disk/spool-files.ts'
 
 /** Most mail is smaller. A few dozen such messages at once stay within the 150 MB of DESIGN 11. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
 /** A message announced as larger goes to its file once its header has arrived. Memory that is held for a while is expensive to
  *  free. */
 const HEAD_BYTES = 64 << 10
-
-/** With its owner, or as older versions named it. */
-const OWN_FILE = /^spool-(?:([0-9a-f]{16}-\d+)-)?[0-9a-f]{32}$/
-
-/** A new name; `sweepSpool` recognises it. */
-export function spoolName(): string {
-  return `spool-${ownerName()}-${randomBytes(16).toString('hex')}`
-}
-
-/** Removes the files that a killed popfetch left in `directory`, which may be missing: at once where it is certainly gone. */
-export async function sweepSpool(directory: string, nowMs: number): Promise<void> {
-  const isOrphan = (name: string): boolean => isGone(OWN_FILE.exec(name)?.[1] ?? '')
-  await sweep(offLoop, directory, (name) => OWN_FILE.test(name), nowMs, isOrphan)
-}
 
 /** The message is larger than `maxSize` allows: it is held, never deleted (P124). */
 export class MessageTooLarge extends DeliveryError {

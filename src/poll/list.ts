@@ -2,11 +2,11 @@
 // refused here, before anything is concluded from it.
 import type { Listing } from '../pop3/listing/listing.ts'
 import { knownListing } from './idle/idle.ts'
-import type { Visit } from './visit.ts'
+import type { OpenVisit } from './visit.ts'
 
 /** Null: there is nothing to do with it, as at the last poll. Rejects with ERR_POP3_REPLY when the server refuses UIDL after it gave
  *  some, with ERR_ACCOUNT_RENAMED when an account that is no longer configured knows these messages. */
-export async function list(visit: Visit): Promise<Listing | null> {
+export async function list(visit: OpenVisit): Promise<Listing | null> {
   const { account, run, session, tally, history } = visit
   tally.stage('listing')
   const offered = session.capabilities

@@ -15,7 +15,6 @@ import { surrounded } from './before-after.ts'
 import { failFaulty } from './account/faulty.ts'
 import { takeOverFormerName } from './account/former-names.ts'
 import { History } from './account/history.ts'
-import { Looks } from './compare/looks.ts'
 import { takeOverMigration } from './compare/take-over-migration.ts'
 import { endIdle } from './idle/idle.ts'
 import { list } from './list.ts'
@@ -31,7 +30,7 @@ import { Tally } from './tally.ts'
 import { EndedLooks } from './transfer/ended-looks.ts'
 import { Suspects } from './transfer/suspects.ts'
 import { Undone } from './undone.ts'
-import type { AccountPoll, Visit } from './visit.ts'
+import type { AccountPoll, OpenVisit } from './visit.ts'
 
 /** Never rejects: what went wrong is in the report. */
 export async function pollAccount(account: Account, lease: Lease, run: Run): Promise<AccountReport> {
@@ -86,20 +85,7 @@ export async function pollAccount(account: Account, lease: Lease, run: Run): Pro
 async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> {
   await using session = await signIn(poll, secret)
   using destinations = new AccountDestinations(poll)
-  const { history, tally } = poll
-  const looks = new Looks(session, {
-    get top() {
-      return history.workarounds.top
-    },
-    shuns: (verb, message) => poll.endedLooks.shuns(verb, message),
-    came: (message) => poll.endedLooks.came(message),
-    ended: (verb, message, error) => poll.endedLooks.ended(verb, message, error),
-    loseTop: (why) => {
-      tally.note(why)
-      history.workarounds.loseTop()
-    },
-  })
-  const visit: Visit = { ...poll, session, looks, destinations }
+  const visit: OpenVisit = { ...poll, session, destinations }
   const listing = await list(visit)
   if (listing === null) return await endIdle(visit)
   // Loaded at first use: most polls are over by now.

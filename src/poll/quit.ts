@@ -6,7 +6,7 @@ import type { Removable } from './removal.ts'
 import type { Cut } from './sessions.ts'
 import { quitDrops } from './transfer/suspects.ts'
 import type { Transferred } from './transfer/transfer.ts'
-import type { Visit } from './visit.ts'
+import type { OpenVisit, Visit } from './visit.ts'
 
 /** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Not null: no answer
  *  came, and another session may find out why. Rejects when that is known not to help, with ERR_LEASE_LOST when the account is another popfetch's now. */
@@ -14,12 +14,12 @@ export async function quit(
   removed: readonly Removable[],
   { done, undelivered }: Transferred,
   plan: Pick<Plan, 'skipped'>,
-  visit: Visit,
+  visit: OpenVisit & Partial<Pick<Visit, 'looks'>>,
 ): Promise<Cut | null> {
   const { session, tally, history, looks } = visit
   if (quitDrops(session)) {
     const delivered = new Set(done.map(({ number }) => number))
-    if (undelivered || [...looks.open].some((number) => !delivered.has(number))) {
+    if (undelivered || [...(looks?.open ?? [])].some((number) => !delivered.has(number))) {
       tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
       return null
     }
@@ -34,7 +34,7 @@ export async function quit(
   return null
 }
 
-async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut | null> {
+async function commit(removed: readonly Removable[], visit: OpenVisit): Promise<Cut | null> {
   const { lease, run, session, tally, suspects, undone } = visit
   // QUIT deletes: whoever has the account now may have other plans for its messages.
   lease.requireHeld()
@@ -70,7 +70,7 @@ async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut 
 }
 
 /** What was told to go before, and was listed again, probably stays: that counts until a listing lacks it (P134). */
-async function noteKept(removed: readonly Removable[], { lease, run }: Visit): Promise<void> {
+async function noteKept(removed: readonly Removable[], { lease, run }: OpenVisit): Promise<void> {
   const kept = removed.flatMap(({ uidl, copy, known }) => {
     const times = (known?.deletions ?? 0) + 1
     const reason = `the server still has it although it was deleted ${times} times`

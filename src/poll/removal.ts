@@ -18,7 +18,7 @@ import { mayDelete, type Plan, type PlannedDeletion, type PlannedFetch } from '.
 import { lookBeforeDeletion } from './look-before-deletion.ts'
 import { compareSizes } from './account/sizes.ts'
 import type { Cut } from './sessions.ts'
-import type { Visit } from './visit.ts'
+import type { OpenVisit, Visit } from './visit.ts'
 
 /** This many are retrieved at once to be compared; each takes up to 1 MiB of memory. */
 const COMPARED_AT_ONCE = 16
@@ -151,7 +151,7 @@ function brokenAt(removable: readonly Removable[], session: Session): Removable 
 }
 
 /** A DELE, or the QUIT behind it, ended the session and nothing was deleted: the next session finds out which it was (P159). */
-export async function cutByDeletion(culprit: Removable | null, error: PopfetchError, visit: Visit): Promise<Cut> {
+export async function cutByDeletion(culprit: Removable | null, error: PopfetchError, visit: OpenVisit): Promise<Cut> {
   const { lease, run, session, tally, suspects, undone } = visit
   suspects.doubtDeletions()
   if (culprit !== null) {

@@ -37,8 +37,12 @@ export interface AccountPoll {
 }
 
 /** One session of a poll, signed in. */
-export interface Visit extends AccountPoll {
+export interface OpenVisit extends AccountPoll {
   readonly session: Session
-  readonly looks: Looks
   readonly destinations: AccountDestinations
+}
+
+/** The same where there may be something to do. */
+export interface Visit extends OpenVisit {
+  readonly looks: Looks
 }

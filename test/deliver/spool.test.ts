@@ -9,7 +9,8 @@ import { describe, expect, test, vi } from 'vitest'
 import type { SpoolPlace } from '../../src/deliver/destination.ts'
 import { Reserve } from '../../src/deliver/disk/reserve.ts'
 import { isGone, ownerName } from '../../src/deliver/disk/own-files.ts'
-import { MessageTooLarge, Spool, type SpoolOptions, sweepSpool } from '../../src/deliver/spool.ts'
+import { sweepSpool } from '../../src/deliver/disk/spool-files.ts'
+import { MessageTooLarge, Spool, type SpoolOptions } from '../../src/deliver/spool.ts'
 import { DeliveryError } from '../../src/errors.ts'
 import { EXT4, FaultyFileSystems } from '../support/faulty-filesystem.ts'
 import { asLf, attempt, directory, large, never, NOW_MS, origin, SMALL } from './scene.ts'
@@ -344,7 +345,7 @@ describe('a file of the spool whose owner is certainly gone (S050)', () => {
       '--input-type=module',
       '--eval',
       `import fs from 'node:fs'
-       const { spoolName } = await import(${JSON.stringify(path.resolve('src/deliver/spool.ts'))})
+       const { spoolName } = await import(${JSON.stringify(path.resolve('src/deliver/disk/spool-files.ts'))})
        fs.writeFileSync(${JSON.stringify(at)} + '/' + spoolName(), 'half a message')
        process.kill(process.pid, 'SIGKILL')`,
     ])

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import path from 'node:path'
 import { offLoop } from '../disk/filesystem.ts'
 import { ownDirectory } from '../disk/own-files.ts'
-import { spoolName } from '../spool.ts'
+import { spoolName } from '../disk/spool-files.ts'
 
 const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 

@@ -7,7 +7,7 @@ import { BodyFile, fill } from '../disk/body-file.ts'
 import { offLoop } from '../disk/filesystem.ts'
 import { ownDirectory } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
-import { spoolName } from '../spool.ts'
+import { spoolName } from '../disk/spool-files.ts'
 
 export interface StdinOptions {
   /** A directory of popfetch's own, made when it is needed. */

@@ -7,7 +7,7 @@ import { isPaused } from './backoff.ts'
 import { fitsNow } from '../plan/held-for-size.ts'
 import { isLost, isLostTooOften, MOST_UNKNOWNS, type Shows } from '../plan/lost-answers.ts'
 import { deletionDueMs, harmlessFromMs, hasCome } from '../plan/moments.ts'
-import { MOST_ATTEMPTS } from '../plan/plan.ts'
+import { MOST_ATTEMPTS } from '../plan/entry.ts'
 import { compareSizes } from './sizes.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */

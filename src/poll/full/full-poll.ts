@@ -3,6 +3,7 @@
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { guardView } from '../account/guard-view.ts'
 import { compareListing } from '../compare/compare.ts'
+import { Looks } from '../compare/looks.ts'
 import { showPlan } from '../compare/dry-run.ts'
 import { learnHeaders } from '../compare/learn-headers.ts'
 import { recordListing } from '../compare/record-listing.ts'
@@ -15,11 +16,12 @@ import { requireSpace } from '../route/require-space.ts'
 import { keptAlive, type SessionEnd } from '../sessions.ts'
 import { DeletedBefore } from '../transfer/deleted-before.ts'
 import { transferOn } from '../transfer/onward.ts'
-import type { Visit } from '../visit.ts'
+import type { OpenVisit, Visit } from '../visit.ts'
 
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
-export async function fullPoll(listing: Listing, visit: Visit): Promise<SessionEnd> {
-  const { account, run, session, suspects } = visit
+export async function fullPoll(listing: Listing, open: OpenVisit): Promise<SessionEnd> {
+  const { account, run, session, suspects } = open
+  const visit: Visit = { ...open, looks: looksIn(open) }
   await using comparison = run.ledger.compare(account.name)
   const compared = await compareListing(listing, comparison, visit)
   const { plan } = compared
@@ -39,4 +41,19 @@ export async function fullPoll(listing: Listing, visit: Visit): Promise<SessionE
   const cut = early ?? (await quit(removed, transferred, { skipped: plan.skipped + settled }, visit))
   if (cut === null) leaveMark(listing, compared, visit)
   return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
+}
+
+function looksIn({ session, history, tally, endedLooks }: OpenVisit): Looks {
+  return new Looks(session, {
+    get top() {
+      return history.workarounds.top
+    },
+    shuns: (verb, message) => endedLooks.shuns(verb, message),
+    came: (message) => endedLooks.came(message),
+    ended: (verb, message, error) => endedLooks.ended(verb, message, error),
+    loseTop: (why) => {
+      tally.note(why)
+      history.workarounds.loseTop()
+    },
+  })
 }

@@ -10,17 +10,17 @@ import { DELETE, deleteText } from '../plan/changed-deletes.ts'
 import { quit } from '../quit.ts'
 import { noRestrictions } from '../run/restrictions.ts'
 import type { SessionEnd } from '../sessions.ts'
-import type { Visit } from '../visit.ts'
+import type { OpenVisit, Visit } from '../visit.ts'
 
 /** Tells whether a listing is the one of the mark that the last poll left; null: there is none, or it does not count. */
-export function knownListing(visit: Visit): IsKnown | null {
+export function knownListing(visit: OpenVisit): IsKnown | null {
   const { account, run, history } = visit
   const isKnown = history.mark.take(run.nowMs(), { ...run.configuration, account })
   return mayBeIdle(visit) ? isKnown : null
 }
 
 /** Does nobody want anything special of this poll, and is nothing under way that takes several polls? */
-function mayBeIdle({ account, run, history }: Visit): boolean {
+function mayBeIdle({ account, run, history }: OpenVisit): boolean {
   const { dryRun, limit, all, acceptNewIds, markSeen, yes } = run.options
   if (dryRun || limit !== null || all || acceptNewIds || markSeen || yes) return false
   if (run.restrictions !== noRestrictions) return false
@@ -31,7 +31,7 @@ function mayBeIdle({ account, run, history }: Visit): boolean {
 }
 
 /** The rest of a session whose listing is known: QUIT, and what the usual road would report. */
-export async function endIdle(visit: Visit): Promise<SessionEnd> {
+export async function endIdle(visit: OpenVisit): Promise<SessionEnd> {
   const { history, tally } = visit
   const listed = history.listedBefore ?? 0
   const skipped = history.lastAlive ?? 0

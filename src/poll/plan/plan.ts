@@ -8,6 +8,20 @@ import { BitSet } from '../../bit-set.ts'
 import { fitsNow } from './held-for-size.ts'
 import { isLost, isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
 import { hasCome } from './moments.ts'
+import {
+  type Entry,
+  isDeferred,
+  isDue,
+  isDueMessage,
+  isFresh,
+  MOST_ATTEMPTS,
+  type PlannedDeletion,
+  type PlannedFetch,
+  type PlannedHold,
+} from './entry.ts'
+
+export { isDeferred, isDue, isDueMessage, isFresh, MOST_ATTEMPTS }
+export type { Entry, PlannedDeletion, PlannedFetch, PlannedHold }
 
 export interface Policy {
   readonly delete:
@@ -32,32 +46,6 @@ export interface Policy {
   readonly eager: boolean
   readonly shows: Shows
   readonly isPaused: (destination: string) => boolean
-}
-
-export interface Entry {
-  /** Its place in the listing. */
-  readonly index: number
-  readonly number: number
-  readonly uidl: string
-  /** What the server gave, where `uidl` is a stand-in (compare/stand-ins.ts). Never stored. */
-  readonly given?: string
-  readonly copy: number
-  readonly sizeBytes: number | null
-}
-
-export interface PlannedFetch extends Entry {
-  readonly known: KnownMessage | null
-}
-
-/** Delivered in an earlier session and due to be deleted, after a look at its header (P098). */
-export interface PlannedDeletion extends Entry {
-  readonly known: KnownMessage
-}
-
-export interface PlannedHold extends Entry {
-  /** Null or absent: the ledger does not know it yet. */
-  readonly known?: KnownMessage | null
-  readonly reason: string
 }
 
 export interface Plan {
@@ -106,9 +94,6 @@ export interface Seen {
   /** Those that the listing does not tell: without a UIDL, or one of several. */
   readonly nameless: readonly Entry[]
 }
-
-/** A message that was begun so often without being finished is kept back: it may be what brings us down (P122). */
-export const MOST_ATTEMPTS = 5
 
 export class Planner {
   readonly #policy: Policy
@@ -327,21 +312,6 @@ function mayBeSeen({ state, receivedBytes, deliveries }: KnownMessage, { restore
   return receivedBytes === null && deliveries.some(({ state }) => state === 'done') && deliveries.every(isUntried)
 }
 
-/** Is this delivery to be tried now? `eager`: what was only deferred is due at once. */
-export function isDue({ state, dueAfterMs }: Delivery, nowMs: number, eager: boolean): boolean {
-  return state !== 'done' && (hasCome(dueAfterMs, nowMs) || (eager && state !== 'refused'))
-}
-
-/** Does its destination lack the message for the time being only? */
-export function isDeferred({ state }: Delivery): boolean {
-  return state !== 'done' && state !== 'refused'
-}
-
-/** Nothing of it was refused before: it counts in the outcome of the poll. */
-export function isDueMessage({ known }: { readonly known: KnownMessage | null }): boolean {
-  return known?.deliveries.some(({ state }) => state === 'refused') !== true
-}
-
 /** What was refused comes behind what was only deferred. */
 function rankOf({ known }: PlannedFetch): number {
   return isDueMessage({ known }) ? 0 : 1
@@ -349,11 +319,6 @@ function rankOf({ known }: PlannedFetch): number {
 
 function hasNoUidl({ uidl }: Entry): boolean {
   return uidl.startsWith(NO_UIDL)
-}
-
-/** Did it never fail before? */
-export function isFresh({ known }: { readonly known: KnownMessage | null }): boolean {
-  return known === null || (known.attempts === 0 && known.reason === null)
 }
 
 function skippedByFirst(first: Policy['first'], listed: number): number {

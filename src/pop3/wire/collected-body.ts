@@ -1,6 +1,6 @@
 // Collects a short multi-line answer, or the beginning of a long one, in memory.
 import { PopfetchError } from '../../errors.ts'
-import { HEADER_LIMIT_BYTES } from '../../header.ts'
+import { HEADER_LIMIT_BYTES } from '../../header/limit.ts'
 import type { BodySink } from './exchange.ts'
 
 /** One byte more than header.ts looks at. A header that goes on behind its limit is seen to be cut, and cut at the same line
