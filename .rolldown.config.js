@@ -26,6 +26,10 @@ const roads = {
     'src/config/state/open-ledger.ts',
     'src/ledger/sqlite/open.ts',
     'src/poll/poller.ts',
+    // What checks a configuration and the sign-ins of one share: the sign-ins are loaded without what checks.
+    'src/config/oauth/signed-in.ts',
+    'src/oauth/request.ts',
+    'src/sign-in-providers.ts',
   ],
   // Where there is new mail. Nearly all of it goes to a Maildir: the code for one is kept with that of a full poll.
   full: ['src/poll/full/full-poll.ts', 'src/poll/account/tidy.ts', 'src/deliver/maildir/maildir.ts'],

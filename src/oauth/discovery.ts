@@ -5,7 +5,8 @@ import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
 import { tenantOf } from './client.ts'
-import { checkedUrl, type FetchOptions, type Http, RequestFailure } from './http.ts'
+import type { FetchOptions, Http } from './http.ts'
+import { checkedUrl, RequestFailure } from './request.ts'
 import type { Client } from './oauth.ts'
 
 /** Rejects with RequestFailure; with ERR_PROVIDER when the metadata is another's or names addresses that are not https. */

@@ -3,7 +3,7 @@
 import type { TokenEndpointResponse } from 'oauth4webapi'
 import { display } from '../display.ts'
 import { redactor } from '../redact.ts'
-import { RequestFailure } from './http.ts'
+import { RequestFailure } from './request.ts'
 
 /** As in POP3's own limit: what is longer is no token (P066, long lines). */
 const LONGEST_TOKEN = 12_288

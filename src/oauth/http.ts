@@ -3,10 +3,11 @@
 // The one rule: no redirect is followed, so that no code, token or secret goes to an address that nobody configured.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { display, displayBytes } from '../display.ts'
-import { errnoOf, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
+import { errnoOf, PopfetchError } from '../errors.ts'
 import { connectError, tlsError, timedOut } from '../pop3/network/network-error.ts'
 import { trustedBy, withTrust } from '../pop3/network/trust.ts'
 import { checkServerIdentity } from '../server-identity.ts'
+import { checkedUrl, isLoopback, noAnswer, RequestFailure } from './request.ts'
 
 /** No answer of a provider is longer than a few KiB; metadata has some 10 KiB. */
 const LIMIT_BYTES = 1_048_576
@@ -14,22 +15,6 @@ const LIMIT_MS = 30_000
 const MINUTE_MS = 60_000
 /** A provider that is busy may say how long; longer than a day is not believed. */
 const LONGEST_PAUSE_MS = 86_400_000
-
-/** A request that brought no answer to look at. */
-export class RequestFailure extends PopfetchError {
-  override readonly name = 'RequestFailure'
-  /** The provider cannot have acted on it: nothing was sent, or it refused to look. */
-  readonly harmless: boolean
-
-  constructor(
-    code: ErrorCode,
-    message: string,
-    facts: { retry: Retry; harmless: boolean; pauseMs?: number; cause?: unknown },
-  ) {
-    super(code, message, { scope: 'account', retry: facts.retry, pauseMs: facts.pauseMs ?? 0, cause: facts.cause })
-    this.harmless = facts.harmless
-  }
-}
 
 export interface FetchOptions {
   readonly method: string
@@ -193,27 +178,6 @@ function begins(body: Buffer): string {
   return body.length === 0 ? 'it is empty' : `it begins with "${displayBytes(body, 60).trim()}"`
 }
 
-function noAnswer(message: string, harmless: boolean): RequestFailure {
-  return new RequestFailure('ERR_PROVIDER', message, { retry: 'later', harmless })
-}
-
 function aborted(peer: string): PopfetchError {
   return new PopfetchError('ERR_ABORTED', `asking ${peer} was interrupted`, { scope: 'account', retry: 'soon' })
-}
-
-/** An address of a provider: https, or http on this machine. Throws ERR_PROVIDER, which calls it `what`. */
-export function checkedUrl(text: string, what: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || url.username !== '' || url.password !== '') {
-    throw noAnswer(`${what} ${display(text)} is not one that can be used`, true)
-  }
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
-    throw noAnswer(`${what} ${display(text)} is not https: nothing is sent there`, true)
-  }
-  return url
-}
-
-/** The name of this machine as the URL class writes it. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
 }

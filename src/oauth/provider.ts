@@ -10,7 +10,8 @@ import { certificateAuth, type Proof } from './certificate.ts'
 import { scopesAsked } from './client.ts'
 import { endpointsOf } from './discovery.ts'
 import { type Granted, grantedOf, personOf, takeIdToken, unusable } from './granted.ts'
-import { checkedUrl, type FetchOptions, type Http } from './http.ts'
+import type { FetchOptions, Http } from './http.ts'
+import { checkedUrl } from './request.ts'
 import type { Client } from './oauth.ts'
 
 export class Provider {

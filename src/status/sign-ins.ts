@@ -1,5 +1,6 @@
 // The sign-ins of a configuration (OAuth 2.0) and how each stands. Makes no request.
-import { signedInBy, signInsOf } from '../config/oauth/sign-ins.ts'
+import { signedInBy } from '../config/oauth/signed-in.ts'
+import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { Listed } from './sign-in-lines.ts'

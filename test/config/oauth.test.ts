@@ -1,6 +1,7 @@
 // The clients of `oauth:`: what is taken, what does not go together, and what is shown. No secret is ever shown.
 import { describe, expect, test } from 'vitest'
-import { signedInBy, signInsOf } from '../../src/config/oauth/sign-ins.ts'
+import { signedInBy } from '../../src/config/oauth/signed-in.ts'
+import { signInsOf } from '../../src/config/oauth/sign-ins.ts'
 import { asWritten } from '../../src/config/show.ts'
 import { Scene } from './scene.ts'
 

@@ -1,5 +1,5 @@
 // Which sign-ins (OAuth 2.0) a name on the command line means. How they stand is status/sign-ins.ts.
-import { signedInBy } from '../../config/oauth/sign-ins.ts'
+import { signedInBy } from '../../config/oauth/signed-in.ts'
 import type { Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 

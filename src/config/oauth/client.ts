@@ -1,7 +1,7 @@
 // The clients under which popfetch signs in at providers (`oauth:`): their keys, and what does not go together. The sign-ins that
 // they lead to are in sign-ins.ts.
 import * as z from 'zod'
-import { checkedUrl } from '../../oauth/http.ts'
+import { checkedUrl } from '../../oauth/request.ts'
 import { SIGN_IN_PROVIDERS } from '../../sign-in-providers.ts'
 import type { Problem } from '../problem.ts'
 import type { StateKeys } from '../state/keys.ts'

@@ -1,4 +1,4 @@
-// Who signs in by which client, and the sign-ins of a configuration. How a sign-in is made and kept is oauth/.
+// The sign-ins of a configuration. How a sign-in is made and kept is oauth/; a poll loads both where a token is wanted of them.
 import { PopfetchError } from '../../errors.ts'
 import type { Client, Use } from '../../oauth/oauth.ts'
 import { Seal, SHORTEST_KEY } from '../../oauth/seal.ts'
@@ -6,37 +6,11 @@ import { type Rows, SealedStore } from '../../oauth/sealed-store.ts'
 import { KeptSignIns } from '../../oauth/sign-ins.ts'
 import { type SignInStore, Store } from '../../oauth/store.ts'
 import { stateFolder } from '../paths.ts'
-import type { Account, Configuration, DestinationConfig } from '../schema.ts'
+import type { Configuration } from '../schema.ts'
 import type { Postgres } from '../state/postgres.ts'
 import { pem, resolveSecret, type SecretSource } from '../values/secret.ts'
-import { FIRST_OF } from '../values/written.ts'
 import type { OAuthClient } from './client.ts'
-import { useOf } from './use.ts'
-
-/** An account or a destination that signs in with a client's token. */
-export interface SignedIn {
-  readonly kind: 'account' | 'destination'
-  readonly name: string
-  readonly client: string
-  readonly user: string
-  readonly use: Use
-}
-
-type Users = Pick<Configuration, 'accounts' | 'destinations'>
-
-/** All that sign in by a client of `oauth:`, accounts first. */
-export function signedInBy({ accounts, destinations }: Users): readonly SignedIn[] {
-  return [
-    ...accounts.flatMap(({ name, user, token }: Account): SignedIn[] =>
-      token?.kind === 'oauth' ? [{ kind: 'account', name, client: token.client, user, use: 'pop' }] : [],
-    ),
-    ...[...destinations.values()].flatMap((config: DestinationConfig): SignedIn[] => {
-      if (config.type === FIRST_OF || !('token' in config) || config.token?.kind !== 'oauth') return []
-      const { name, user, token } = config
-      return [{ kind: 'destination', name, client: token.client, user: user ?? '', use: useOf(config.type) }]
-    }),
-  ]
-}
+import { signedInBy, type Users } from './signed-in.ts'
 
 /** What of a configuration decides about sign-ins. */
 export type OfClients = Users & Pick<Configuration, 'oauth' | 'statePath' | 'postgres'>

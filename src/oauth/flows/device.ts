@@ -6,7 +6,7 @@ import { PopfetchError } from '../../errors.ts'
 import { redactor } from '../../redact.ts'
 import { Refused } from '../answers.ts'
 import type { Granted } from '../granted.ts'
-import { checkedUrl, RequestFailure } from '../http.ts'
+import { checkedUrl, RequestFailure } from '../request.ts'
 import { lasting, signInError, type SigningIn } from './flow.ts'
 
 /** RFC 8628 §3.2 and §3.5. */

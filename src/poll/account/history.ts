@@ -1,6 +1,5 @@
 // What earlier polls of an account left for this one, and this one leaves for the next. Facts about the server, the clock by which
 // messages age, the outcome. Written once, at the end.
-import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Standing } from '../../deliver/destination.ts'
@@ -128,6 +127,7 @@ export class History {
     const { token, user } = this.#account
     if (token?.kind !== 'oauth') return null
     const { configuration, env } = this.#run
+    const { signInsOf } = await import('../../config/oauth/sign-ins.ts')
     return await signInsOf(configuration, env).mark(token.client, user)
   }
 

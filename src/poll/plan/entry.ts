@@ -51,4 +51,3 @@ export function isDueMessage({ known }: { readonly known: KnownMessage | null })
 export function isFresh({ known }: { readonly known: KnownMessage | null }): boolean {
   return known === null || (known.attempts === 0 && known.reason === null)
 }
-

@@ -6,7 +6,8 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
-import { type OfClients, signInsOf } from '../../config/oauth/sign-ins.ts'
+import { signInsAtFirstUse } from '../../config/oauth/at-first-use.ts'
+import type { OfClients } from '../../config/oauth/sign-ins.ts'
 import { stateFolder } from '../../config/paths.ts'
 import type { Rate } from '../../config/values/quantity.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
@@ -218,7 +219,7 @@ export class Destinations implements AsyncDisposable {
       env: this.#env,
       ...(this.#readOnly ? { readOnly: true as const } : {}),
     }
-    const signIns = signInsOf(this.#configuration, this.#env)
+    const signIns = signInsAtFirstUse(this.#configuration, this.#env)
     const opening = { account: account.name, mailbox, env: this.#env, signIns }
     const settings = await kindOf(config).settings(config, opening)
     const secret = secretOf(config, 'secret' in settings ? settings.secret : null, signIns)

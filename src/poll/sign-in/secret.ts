@@ -1,5 +1,5 @@
 // The account's password or token, read at the last moment, just before sign-in.
-import { type OfClients, signInsOf } from '../../config/oauth/sign-ins.ts'
+import type { OfClients } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { resolveSecret } from '../../config/values/secret.ts'
 import { PopfetchError } from '../../errors.ts'
@@ -25,6 +25,8 @@ export async function accountSecret(
     throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
   }
   if (source.kind === 'oauth') {
+    // Loaded at first use, because most people have a password.
+    const { signInsOf } = await import('../../config/oauth/sign-ins.ts')
     const signIns = signInsOf(configuration, env)
     return (await signIns.tokenFor({ client: source.client, user, use: 'pop', refused, signal })).token
   }

@@ -1,6 +1,7 @@
 // `popfetch auth`: a person signs in at a provider for accounts and destinations, sees who is signed in, or signs out. What to do is
 // printed on standard error; answers are on standard output.
-import { signedInBy, signInsOf } from '../../../config/oauth/sign-ins.ts'
+import { signedInBy } from '../../../config/oauth/signed-in.ts'
+import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../../errors.ts'

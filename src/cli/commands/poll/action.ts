@@ -1,7 +1,6 @@
 // `popfetch [account...]`: polls once and tells the outcome. How much it prints depends on where it prints (DESIGN 2, Output).
 // A terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import { unlink } from 'node:fs/promises'
-import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { keptTelling } from '../../../config/paths.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -174,6 +173,7 @@ function answersGuard({ acceptNewIds, markSeen, yes }: PollInvocation): boolean 
 async function tellEndings({ configuration, log }: OpenedRun, { output, env }: Surroundings): Promise<void> {
   if (configuration.oauth.size === 0) return
   try {
+    const { signInsOf } = await import('../../../config/oauth/sign-ins.ts')
     for (const line of await signInsOf(configuration, env).endings()) output.problem(`warning: ${line}`)
   } catch (error) {
     // The accounts themselves tell what is wrong with their sign-ins.

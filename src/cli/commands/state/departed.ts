@@ -1,5 +1,6 @@
 // `popfetch state forget --departed`: what belongs to accounts and destinations that the configuration no longer names.
-import { signedInBy, signInsOf } from '../../../config/oauth/sign-ins.ts'
+import { signedInBy } from '../../../config/oauth/signed-in.ts'
+import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
 import { everyCopy } from '../../../ledger/sqlite/copies.ts'
