@@ -223,7 +223,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
 async function addNew(listing: Listing, planner: Planner, recovery: Recovery | null): Promise<void> {
   if (recovery !== null) return recovery.takeAll(listing)
   for (let at = 0; at < listing.length; at += BATCH) {
-    for (const entry of listing.slice(at, at + BATCH)) planner.add(entry, null)
+    for (const entry of listing.slice(at, at + BATCH)) planner.add(entry, null, true)
     await turn()
   }
 }
