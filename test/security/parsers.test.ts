@@ -153,7 +153,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     growth: 'test/deliver/smtp/wire-header.test.ts',
   },
   'src/deliver/smtp/wrap.ts': { whose: 'senders', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
-  'src/deliver/spool.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
+  'src/deliver/disk/spool-files.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
   'src/environment.ts': own('the environment'),
   'src/errors.ts': own('codes of Node'),
   'src/header.ts': { whose: 'senders', most: '64 KiB', deep: FLAT, growth: 'headers' },

@@ -1,21 +1,14 @@
 // Which addresses belong to a network of one's own: RFC 1918 and RFC 4193, such as those of containers. Nothing is looked up.
-import * as net from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
-let networks: net.BlockList | null = null
-
-/** At first use: most polls ask for none, and Node's list is loaded for it. */
-function privateNetworks(): net.BlockList {
-  if (networks !== null) return networks
-  networks = new net.BlockList()
-  networks.addSubnet('10.0.0.0', 8, 'ipv4')
-  networks.addSubnet('172.16.0.0', 12, 'ipv4')
-  networks.addSubnet('192.168.0.0', 16, 'ipv4')
-  networks.addSubnet('fc00::', 7, 'ipv6')
-  return networks
-}
+const PRIVATE = new BlockList()
+PRIVATE.addSubnet('10.0.0.0', 8, 'ipv4')
+PRIVATE.addSubnet('172.16.0.0', 12, 'ipv4')
+PRIVATE.addSubnet('192.168.0.0', 16, 'ipv4')
+PRIVATE.addSubnet('fc00::', 7, 'ipv6')
 
 export function isPrivate(address: string): boolean {
   const bare = address.replace(/^::ffff:(?=\d+\.)/, '')
-  const family = net.isIP(bare)
-  return family !== 0 && privateNetworks().check(bare, family === 4 ? 'ipv4' : 'ipv6')
+  const family = isIP(bare)
+  return family !== 0 && PRIVATE.check(bare, family === 4 ? 'ipv4' : 'ipv6')
 }
