@@ -1,6 +1,5 @@
 // EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and which way to sign in. Read by popfetch
 // itself: nodemailer signs in with the first mechanism it likes, or goes on without signing in.
-import type { AuthExchange } from './nodemailer.ts'
 import type { TokenMechanism } from './bearer.ts'
 import type { Fault } from './fault.ts'
 
@@ -54,18 +53,4 @@ export function greetingName(hostName: string, address: string | undefined): str
   if (/^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+$/.test(hostName)) return hostName
   const local = address?.replace(/^::ffff:/, '').replace(/%.*$/, '') ?? '127.0.0.1'
   return local.includes(':') ? `[IPv6:${local}]` : `[${local}]`
-}
-
-/** Our name for a question that is no sign-in: nodemailer lets only a mechanism say commands of its own. */
-export const PROBE = 'POPFETCH-PROBE'
-
-/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient, each in brackets. For nodemailer an empty user is
- *  a missing one, and the null sender is empty. */
-export async function probe(exchange: AuthExchange): Promise<void> {
-  const { user, pass } = exchange.auth.credentials
-  for (const command of [`MAIL FROM:${user}`, `RCPT TO:${pass}`]) {
-    const { status } = await exchange.sendCommand(command)
-    // The server's words come from the conversation, not from this error.
-    if (status < 200 || status > 299) throw new Error('refused')
-  }
 }

@@ -1,6 +1,6 @@
 // What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every CR
 // and LF becomes part of a CRLF, so that no later server sees the end of a message too early (D038). Never a live stream:
-// nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file is counted
+// one that stops early would be ended with a dot, and the server takes the half for the whole (D060). A file is counted
 // first (D064) and must give exactly that when it is read again, else it fails without a dot.
 import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
@@ -95,32 +95,18 @@ function otherSize(wanted: number, got: number): string {
   return `the stored message has ${got} bytes where ${wanted} were received`
 }
 
-/** A message whose last piece waits for `handingOver`: without it no server has the whole. */
-export class HeldEnd {
-  readonly stream: Readable
-  /** What `handingOver` rejected with; null: it did not. The stream then ends with an error, without the last piece. It is
-   *  never this error, because nodemailer puts its own code on the errors of streams. */
-  refused: unknown = null
-
-  constructor(whole: Buffer | Readable, handingOver: () => Promise<void>) {
-    this.stream = Readable.from(this.#pieces(whole, handingOver), { objectMode: false })
-  }
-
-  async *#pieces(whole: Buffer | Readable, handingOver: () => Promise<void>): AsyncGenerator<Buffer, void, void> {
+/** The same, whose last piece waits for `handingOver`: without it no server has the whole. */
+export function heldEnd(whole: Readable, handingOver: () => Promise<void>): Readable {
+  const pieces = async function* (): AsyncGenerator<Buffer, void, void> {
     let last: Buffer | null = null
-    const pieces: Iterable<Buffer> | AsyncIterable<Buffer> = Buffer.isBuffer(whole) ? [whole] : whole
-    for await (const piece of pieces) {
+    for await (const piece of whole as AsyncIterable<Buffer>) {
       if (last !== null) yield last
       last = piece
     }
-    try {
-      await handingOver()
-    } catch (error) {
-      this.refused = error
-      throw new Error('the message was held', { cause: error })
-    }
+    await handingOver()
     if (last !== null) yield last
   }
+  return Readable.from(pieces(), { objectMode: false })
 }
 
 const BARE = /\r(?!\n)|(?<!\r)\n/

@@ -1,8 +1,7 @@
-// Watches the whole conversation of one SMTP session through nodemailer's log, which reports every reply just before
-// nodemailer acts on it. The step that is waited for and its limit, whether the server is in step, whether the content is
-// through. Needed because nodemailer takes any 2xx for an answer to DATA, and a surplus reply for the answer to the next
-// command (D049). Decides only when to give up. One rule: a reply that nodemailer would take for a success must be one here
-// first.
+// Watches the whole conversation of one SMTP session. Until the sign-in is over through nodemailer's log, which reports every
+// reply just before nodemailer acts on it; then line/line.ts does. The step that is waited for and its limit, whether the server
+// is in step, whether the content is through. Needed because nodemailer takes a surplus reply for the answer to the next
+// command (D049). Decides only when to give up. One rule: a reply that would be taken for a success must be one here first.
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { errnoOf } from '../../errors.ts'
@@ -32,8 +31,6 @@ export class Conversation {
   #wasHanded = false
   /** An acceptance that came while, by what Node knew, not all of the content had gone. */
   #early: string | null = null
-  /** The socket that collects a small content with its dot. */
-  #corked: Socket | null = null
   /** The socket that is noted before it is destroyed. */
   #noted: Socket | null = null
 
@@ -43,13 +40,12 @@ export class Conversation {
   }
 
   /** Begins a new transaction, whose content will be `wireBytes` with its final dot. */
-  begin(wireBytes: number, probing = false): void {
-    this.replies.begin(probing)
+  begin(wireBytes: number): void {
+    this.replies.begin()
     this.#contentStart = null
     this.#wireBytes = wireBytes
     this.#wasHanded = false
     this.#early = null
-    this.#corked = null
   }
 
   /** An acceptance that came before the content was sent, so that it cannot be an answer to it; null: none. To be asked one
@@ -77,20 +73,10 @@ export class Conversation {
   get log(): TransportLog {
     return {
       debug: ({ tnx }, text) => {
-        if (tnx === 'client') this.replies.client(text)
-        else if (tnx === 'server') this.#answered(text)
-        else return
-        this.#limitSilence()
+        if (tnx === 'client') this.asked(text)
+        else if (tnx === 'server') this.answered(text)
       },
-      info: ({ tnx }) => {
-        if (tnx !== 'message') return
-        // The dot was written: from here on the server has its ten minutes.
-        this.#corked?.uncork()
-        // All of it went at once. Node would tell that later: in doubt the server may have it.
-        if (this.#corked instanceof TLSSocket && !this.#corked.destroyed) this.#wasHanded = true
-        this.#corked = null
-        this.#limitSilence()
-      },
+      info: () => {},
       warn: ({ discarded }) => {
         // Bytes in clear after the answer to STARTTLS: somebody in between poses as the server (D050).
         if (discarded === undefined) return
@@ -102,7 +88,28 @@ export class Conversation {
     }
   }
 
-  #answered(text: string): void {
+  /** A command line is sent. */
+  asked(line: string): void {
+    this.replies.client(line)
+    this.#limitSilence()
+  }
+
+  /** A reply has come. Whoever acts on it looks first whether the socket is still there. */
+  answered(text: string): void {
+    this.#judge(text)
+    this.#limitSilence()
+  }
+
+  /** The content and its dot were given to the socket: from here on the server has its ten minutes. `isSmall`: in one write of
+   *  less than the socket holds. */
+  contentWritten(isSmall: boolean): void {
+    const socket = this.#watched.socket()
+    // All of it went at once. Node would tell that later: in doubt the server may have it.
+    if (isSmall && socket instanceof TLSSocket && !socket.destroyed) this.#wasHanded = true
+    this.#limitSilence()
+  }
+
+  #judge(text: string): void {
     const socket = this.#watched.socket()
     // The rest of a line when the connection is gone: a refusal counts, half of an acceptance does not.
     if (socket === null || (socket.destroyed && !/^[45]\d\d[ -]/.test(text))) return
@@ -113,21 +120,12 @@ export class Conversation {
       this.#contentStart = socket.bytesWritten
       this.#readBefore = socket.bytesRead
       this.#noteBeforeItEnds(socket)
-      this.#corkSmall(socket)
     }
     // An acceptance that had come before the content went, or that comes before all of it went, cannot be an answer to it.
     else if (step === 'dot' && refusal === null) {
       if (socket.bytesRead === this.#readBefore) this.#giveUp({ kind: 'nonsense', text }, 'dot')
       else if (!this.#handed()) this.#early = text
     }
-  }
-
-  /** Sends a small content and its dot in one packet. nodemailer writes them separately, and the second write would cost as
-   *  much as the first. What is larger than the socket holds goes out as it comes. */
-  #corkSmall(socket: Socket): void {
-    if (this.#wireBytes >= socket.writableHighWaterMark) return
-    socket.cork()
-    this.#corked = socket
   }
 
   #giveUp(fault: Fault, step?: SmtpStep): void {
@@ -164,7 +162,9 @@ export class Conversation {
   #limitSilence(): void {
     const socket = this.#watched.socket()
     if (socket === null || socket.destroyed) return
-    socket.setTimeout(this.#silenceMs())
+    const limitMs = this.#silenceMs()
+    // It begins anew with whatever is read or written.
+    if (socket.timeout !== limitMs) socket.setTimeout(limitMs)
   }
 
   #silenceMs(): number {
@@ -216,8 +216,6 @@ export interface Refusal {
 export class Replies {
   readonly #expected: Waiting[] = ['greeting']
   #signingIn = false
-  /** Commands that nodemailer does not show in its log. */
-  #masked: Waiting[] = []
   /** The first 4xx or 5xx since `begin()`: with pipelining the later ones only follow from it. */
   refusal: Refusal | null = null
   /** The reply that put the session out of step, and the step; null while it is in step. */
@@ -232,9 +230,8 @@ export class Replies {
   }
 
   /** A new transaction: refusals of the one before are forgotten. */
-  begin(probing = false): void {
+  begin(): void {
     this.refusal = null
-    this.#masked = probing ? ['MAIL', 'RCPT'] : []
   }
 
   /** A command line was sent. */
@@ -242,7 +239,7 @@ export class Replies {
     if (this.#expected[0] === 'TLS') this.#expected.shift()
     // The dot that ends a message without recipients: its reply is expected since the reply to DATA.
     if (line === '.') return
-    this.#expected.push(this.#signingIn ? 'AUTH' : (this.#masked.shift() ?? stepOf(line)))
+    this.#expected.push(this.#signingIn ? 'AUTH' : stepOf(line))
     this.#signingIn = false
   }
 

@@ -27,9 +27,6 @@ export interface Transport {
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
   connect(done: (error?: Error) => void): void
   login(auth: Login, done: (error: Error | null) => void): void
-  send(envelope: TransportEnvelope, message: Buffer | Readable, done: (error: Error | null, sent?: Sent) => void): void
-  reset(done: (error: Error | null) => void): void
-  quit(): void
   close(): void
 }
 
@@ -37,21 +34,6 @@ export interface Login {
   readonly method: string
   readonly user: string
   readonly credentials: { readonly user: string; readonly pass: string }
-}
-
-/** nodemailer changes it. */
-export interface TransportEnvelope {
-  from: string | false
-  to: string[]
-  size: number
-  use8BitMime: boolean
-}
-
-export interface Sent {
-  readonly accepted: readonly string[]
-  readonly rejected: readonly string[]
-  readonly messageSize: number
-  readonly response: string
 }
 
 export interface TransportOptions {

@@ -1,21 +1,23 @@
-// One SMTP session: greeting to QUIT over one nodemailer connection, one message at a time. Knows no pool and no verdict.
-// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050, D072).
+// One SMTP session: greeting to QUIT over one connection, one message at a time. Knows no pool and no verdict. nodemailer opens
+// it: it gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050, D072). From the
+// sign-in on line/line.ts speaks.
 // One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a word and
 // without a dot (D037). Before that it notes whether the whole content was handed to the socket (D064).
 import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
 import { isTokenMechanism, TOKEN_METHODS, tokenMethods } from './bearer.ts'
-import { greetingName, mechanismOf, PROBE, probe, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
-import { type Content, HeldEnd } from './content.ts'
+import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
+import { type Content, heldEnd } from './content.ts'
 import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
-import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
+import { Line } from './line/line.ts'
+import { type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
 import { checkPin, isLocal, OtherLeaf, tlsFactsAt, tlsOptions } from '../network/dial.ts'
 import { dialSmtp, type SmtpPeer } from './place.ts'
 
@@ -47,9 +49,13 @@ export class SmtpSession {
   readonly #options: SessionOptions
   readonly #transport: Transport
   readonly #conversation: Conversation
+  /** Null: nodemailer still opens it. */
+  #line: Line | null = null
   /** Fails the current wait when the connection fails. */
   #reject: ((failure: SmtpFailure) => void) | null = null
   #closed: (() => void) | null = null
+  /** The limits of what the server takes, as of its last answer to EHLO. */
+  #sizeLimit: number | null = null
 
   private constructor(options: SessionOptions, create: (options: TransportOptions) => Transport, socket: Socket) {
     const { limits } = options
@@ -73,6 +79,7 @@ export class SmtpSession {
     const session = new SmtpSession(options, create, await dialSmtp(options.peer, options.limits, signal))
     try {
       await session.#start(signal)
+      await session.#takeOver()
       return session
     } catch (error) {
       session.destroy()
@@ -99,48 +106,39 @@ export class SmtpSession {
   async send({ from, to, handingOver }: Sending, content: Content, signal: AbortSignal): Promise<string> {
     this.served++
     this.#conversation.begin(content.wireBytes)
-    const sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
-    if (sizeLimit !== null && content.sizeBytes > sizeLimit) {
-      const text = `the message has ${content.sizeBytes} bytes, and the server accepts at most ${sizeLimit}`
+    if (this.#sizeLimit !== null && content.sizeBytes > this.#sizeLimit) {
+      const text = `the message has ${content.sizeBytes} bytes, and the server accepts at most ${this.#sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
     const whole = content.open()
-    const end = handingOver === null ? null : new HeldEnd(whole, handingOver)
-    const message = end?.stream ?? whole
+    const note = handingOver === null ? null : new Noted(handingOver)
+    const { sizeBytes, wireBytes, eightBit } = content
+    const about = { from, to, sizeBytes, wireBytes, eightBit, handingOver: note?.note ?? null }
+    // What comes in pieces waits before the last of them.
+    const message = Buffer.isBuffer(whole) || note === null ? whole : heldEnd(whole, note.note)
     try {
-      const sent = await this.#wait<Sent>(messageMs(this.#options.limits, content.wireBytes), signal, (resolve) =>
-        this.#transport.send(
-          { from: from || false, to: [to], size: content.sizeBytes, use8BitMime: content.eightBit },
-          message,
-          (error, sent) => (error !== null || sent === undefined ? this.#failed(error ?? undefined) : resolve(sent)),
+      const limitMs = messageMs(this.#options.limits, wireBytes)
+      const response = await this.#wait<string>(limitMs, signal, (resolve) =>
+        this.#line?.send({ ...about, content: message }, (error, reply) =>
+          error === null ? resolve(reply) : this.#failed(error),
         ),
       )
       await this.#inStep()
-      // For LMTP nodemailer calls it a success when each recipient was refused after the dot (D062).
       if (this.#conversation.replies.refusal !== null) throw this.#conversation.reported(undefined)
-      if (sent.accepted.length !== 1 || sent.rejected.length > 0 || sent.messageSize !== content.wireBytes) {
-        throw this.#failure({ kind: 'nonsense', text: sent.response }, 'dot')
-      }
-      return sent.response
+      return response
     } catch (error) {
       const mended = await this.#mended(error, signal)
-      throw end?.refused ?? mended
+      throw note?.refused ?? mended
     } finally {
-      for (const stream of [message, whole]) if (stream instanceof Readable) stream.destroy()
+      for (const stream of [message, whole]) if (!Buffer.isBuffer(stream)) stream.destroy()
     }
   }
 
   /** Asks whether mail from `from` to `to` would be taken, without any. Rejects with SmtpFailure when it would not. */
   async probe(from: string, to: string, signal: AbortSignal): Promise<void> {
-    this.#conversation.begin(0, true)
+    this.#conversation.begin(0)
     try {
-      await this.#wait<void>(2 * this.#options.limits.commandMs, signal, (resolve) =>
-        this.#transport.login(
-          { method: PROBE, user: `<${from}>`, credentials: { user: `<${from}>`, pass: `<${to}>` } },
-          (error) => (error === null ? resolve() : this.#failed(error)),
-        ),
-      )
-      await this.#inStep()
+      for (const command of [`MAIL FROM:<${from}>`, `RCPT TO:<${to}>`]) await this.#ask(command, signal)
     } catch (error) {
       throw await this.#mended(error, signal)
     }
@@ -150,8 +148,12 @@ export class SmtpSession {
   /** Checks that the server still answers on this connection; on return no transaction is open. */
   async reset(signal: AbortSignal): Promise<void> {
     this.#conversation.begin(0)
+    await this.#ask('RSET', signal)
+  }
+
+  async #ask(command: string, signal: AbortSignal): Promise<void> {
     await this.#wait<void>(this.#options.limits.commandMs, signal, (resolve) =>
-      this.#transport.reset((error) => (error === null ? resolve() : this.#failed(error))),
+      this.#line?.ask(command, (isTaken) => (isTaken ? resolve() : this.#failed(undefined))),
     )
     await this.#inStep()
   }
@@ -162,7 +164,7 @@ export class SmtpSession {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#closed = resolve
       const timer = setTimeout(resolve, this.#options.limits.quitMs)
-      this.#transport.quit()
+      this.#line?.ask('QUIT', () => resolve())
       await promise
       clearTimeout(timer)
     }
@@ -182,6 +184,18 @@ export class SmtpSession {
     const wrong = this.#socket === null ? null : checkPin(this.#socket, peer.pin)
     if (wrong !== null) throw this.#failure(wrong, 'TLS', new OtherLeaf(wrong))
     if (signIn !== null) await this.#signIn(signIn, signal)
+  }
+
+  /** From here on nodemailer only hears how the connection ends. */
+  async #takeOver(): Promise<void> {
+    await this.#inStep()
+    const socket = this.#socket
+    if (!this.alive || socket === null) throw this.#conversation.reported(undefined)
+    this.#sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
+    this.#line = new Line(socket, this.#conversation, REPLY_BYTES, (error) => {
+      if (error !== null) this.#failed(error)
+      this.destroy()
+    })
   }
 
   async #signIn({ user, auth, secret }: SignIn, signal: AbortSignal): Promise<void> {
@@ -267,10 +281,10 @@ export class SmtpSession {
     }
   }
 
-  /** Throws if a surplus reply arrived with the last one (D049); nodemailer reports it in the next turn of the event
-   *  loop. */
+  /** Throws if a surplus reply arrived with the last one (D049). nodemailer reports it in the next turn of the event loop; and
+   *  only then TLS has what came with it, and tells what has gone. */
   async #inStep(): Promise<void> {
-    await turn()
+    if (this.#line === null || this.#socket instanceof TLSSocket || this.#conversation.early !== null) await turn()
     const { early, replies } = this.#conversation
     const { nonsense } = replies
     if (early !== null) throw this.#failure({ kind: 'nonsense', text: early }, 'dot')
@@ -315,7 +329,7 @@ function transportOptions(
     ignoreTLS: peer.tls === 'none',
     tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
     lmtp: peer.protocol === 'lmtp',
-    customAuth: { ...tokenMethods({ host: peer.host, port: peer.port }), [PROBE]: probe },
+    customAuth: tokenMethods({ host: peer.host, port: peer.port }),
     connectionTimeout: openingMs(limits),
     greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
     socketTimeout: limits.greetingMs,
@@ -324,5 +338,24 @@ function transportOptions(
     maxResponseSize: REPLY_BYTES,
     transactionLog: true,
     logger: log,
+  }
+}
+
+/** A hand-over that is noted once, with what came of it. */
+class Noted {
+  readonly note: () => Promise<void>
+  /** What it rejected with; null: it did not. */
+  refused: unknown = null
+
+  constructor(handingOver: () => Promise<void>) {
+    this.note = async () => {
+      try {
+        await handingOver()
+      } catch (error) {
+        this.refused = error
+        // Never this error: the errors of streams and sockets get codes of others.
+        throw new Error('the message was held', { cause: error })
+      }
+    }
   }
 }

@@ -2,7 +2,7 @@
 //
 // letter.ts says who sends what to whom, content.ts which bytes. What the server refuses for its bytes goes once more as an
 // attachment (wrap.ts). ../pool.ts opens up to `concurrency` connections and keeps them between messages. session.ts signs in
-// (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts). conversation.ts watches every reply
+// through nodemailer (nodemailer.ts) and sends one message after another (line/line.ts). conversation.ts watches every reply
 // within the limits of limits.ts. fault.ts asks the table answers/smtp.ts what a failure means for the mail, text.ts puts it in
 // words. offer.ts carries one message through what the table says is to be done at once. This file decides when the destination
 // as a whole has failed. One rule: a failed destination refuses everything at once until `ready` has succeeded again, so

@@ -52,7 +52,7 @@ describe('lmtp', () => {
     expect(error.message).toContain('this is not an address')
   })
 
-  test('a refusal after the dot, which nodemailer calls a success, is one; the next message goes through (D062)', async () => {
+  test('a refusal after the dot, which libraries call a success, is one; the next message goes through (D062)', async () => {
     const server = await scripted([
       ...hello,
       ...transaction,

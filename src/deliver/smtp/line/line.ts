@@ -1,0 +1,246 @@
+// A connection from the sign-in on: commands, replies and messages. nodemailer opens it, with TLS and the sign-in; sending a
+// message with it costs four turns of the event loop and three streams, and takes the answers one at a time. Here a message is
+// two writes, where the server offers PIPELINING (RFC 2920): the envelope with DATA, and the content with its dot. Every command
+// and every reply is told to the conversation first, which decides whether it may go on. One rule: no content without 354, and no
+// end of it without `handingOver`.
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { SpoolError } from '../content.ts'
+import type { Conversation } from '../conversation.ts'
+import { Dots, wireForm } from './dots.ts'
+
+export interface Letter {
+  /** '' is the null sender. */
+  readonly from: string
+  readonly to: string
+  /** Without stuffed dots. */
+  readonly sizeBytes: number
+  /** As DATA carries it. */
+  readonly wireBytes: number
+  readonly eightBit: boolean
+  /** A stream waits for `handingOver` by itself before its last piece. */
+  readonly content: Buffer | Readable
+  /** Before the content goes out; rejects: it does not. Null: nobody wants to know. */
+  readonly handingOver: (() => Promise<void>) | null
+}
+
+/** `error` null: `reply` is the final answer, and a success. Else the conversation knows what was refused, or `error` says what
+ *  failed. */
+export type Sent = (error: Error | null, reply: string) => void
+
+/** Which command a reply answers. `empty`: the dot of a message without recipients. */
+type Awaited = 'MAIL' | 'RCPT' | 'DATA' | 'dot' | 'empty' | 'other'
+
+interface Sending {
+  readonly letter: Letter
+  readonly done: Sent
+  /** The first command that was refused; null: none. */
+  refused: 'MAIL' | 'RCPT' | null
+}
+
+const REFUSED = new Error('refused')
+
+export class Line {
+  readonly #socket: Socket
+  readonly #conversation: Conversation
+  readonly #mostBytes: number
+  readonly #hangUp: (error: Error | null) => void
+  readonly #offered: ReadonlySet<string>
+  readonly #awaited: Awaited[] = []
+  #sending: Sending | null = null
+  #other: ((isTaken: boolean) => void) | null = null
+  /** The beginning of a line whose end has not come. */
+  #held = ''
+  /** The lines of a reply whose last one has not come. */
+  #reply = ''
+
+  /** Takes over what is read. `mostBytes`: of one reply. `hangUp` ends the session: null, because the server says that it is
+   *  over. */
+  constructor(socket: Socket, conversation: Conversation, mostBytes: number, hangUp: (error: Error | null) => void) {
+    this.#socket = socket
+    this.#conversation = conversation
+    this.#mostBytes = mostBytes
+    this.#hangUp = hangUp
+    this.#offered = offeredIn(conversation.replies.offers)
+    socket.removeAllListeners('data')
+    socket.on('data', (chunk: Buffer) => this.#came(chunk))
+    // Before nodemailer, which tells of the end.
+    socket.prependOnceListener('close', () => this.#closed())
+  }
+
+  /** One message, from MAIL to the answer to its dot. */
+  send(letter: Letter, done: Sent): void {
+    const { from, to, sizeBytes, eightBit } = letter
+    if (/[\r\n<>]/.test(from + to)) return done(new Error('an address that is none'), '')
+    const parameters =
+      (this.#offered.has('SMTPUTF8') && /[^\0-\x7f]/.test(from + to) ? ' SMTPUTF8' : '') +
+      (eightBit && this.#offered.has('8BITMIME') ? ' BODY=8BITMIME' : '') +
+      (sizeBytes > 0 && this.#offered.has('SIZE') ? ` SIZE=${sizeBytes}` : '')
+    this.#sending = { letter, done, refused: null }
+    const mail = `MAIL FROM:<${from}>${parameters}`
+    if (this.#offered.has('PIPELINING')) this.#command(['MAIL', 'RCPT', 'DATA'], [mail, recipientOf(letter), 'DATA'])
+    else this.#command(['MAIL'], [mail])
+  }
+
+  /** A command by itself. `done` hears whether it was answered with a success. */
+  ask(command: string, done: (isTaken: boolean) => void): void {
+    this.#other = done
+    this.#command(['other'], [command])
+  }
+
+  #command(awaited: readonly Awaited[], lines: readonly string[]): void {
+    if (this.#socket.destroyed) return
+    for (const line of lines) this.#conversation.asked(line)
+    this.#awaited.push(...awaited)
+    this.#socket.write(`${lines.join('\r\n')}\r\n`)
+  }
+
+  #came(chunk: Buffer): void {
+    const text = chunk.toString('latin1')
+    // Not looked through again with each piece of it.
+    if (!text.includes('\n')) this.#held += text
+    else {
+      const lines = (this.#held + text).split('\n')
+      this.#held = lines.pop() ?? ''
+      for (const line of lines) {
+        this.#lineCame(line.endsWith('\r') ? line.slice(0, -1) : line)
+        if (this.#socket.destroyed) return
+      }
+    }
+    if (this.#held.length + this.#reply.length > this.#mostBytes) this.#hangUp(new Error('a reply without an end'))
+  }
+
+  #lineCame(line: string): void {
+    if (this.#reply === '' && line.trim() === '') return
+    const reply = this.#reply === '' ? line : `${this.#reply}\n${line}`
+    if (/^\d+-/.test(line)) {
+      this.#reply = reply
+      return
+    }
+    this.#reply = ''
+    this.#replied(decoded(reply))
+  }
+
+  /** The rest of a line when the connection is gone: a refusal counts. */
+  #closed(): void {
+    const rest = this.#held.trim()
+    if (rest !== '') this.#conversation.answered(decoded(rest))
+  }
+
+  #replied(reply: string): void {
+    this.#conversation.answered(reply)
+    // It was given up.
+    if (this.#socket.destroyed) return
+    this.#goOn(this.#awaited.shift(), reply)
+    // RFC 5321 4.2: whatever it answers, the server is about to close.
+    if (/^421[ -]/.test(reply)) this.#hangUp(null)
+  }
+
+  #goOn(awaited: Awaited | undefined, reply: string): void {
+    const isTaken = reply.startsWith('2')
+    if (awaited === 'other') {
+      const done = this.#other
+      this.#other = null
+      done?.(isTaken)
+      return
+    }
+    const sending = this.#sending
+    if (awaited === undefined || sending === null) return
+    switch (awaited) {
+      case 'MAIL':
+      case 'RCPT':
+        if (!isTaken) sending.refused ??= awaited
+        if (this.#awaited.length > 0) return
+        if (sending.refused !== null) this.#end(REFUSED, reply)
+        else if (awaited === 'MAIL') this.#command(['RCPT'], [recipientOf(sending.letter)])
+        else this.#command(['DATA'], ['DATA'])
+        return
+      case 'DATA':
+        this.#mayGoOut(sending, reply)
+        return
+      case 'dot':
+      case 'empty':
+        this.#end(isTaken && awaited === 'dot' ? null : REFUSED, reply)
+    }
+  }
+
+  #mayGoOut(sending: Sending, reply: string): void {
+    if (!reply.startsWith('3')) this.#end(REFUSED, reply)
+    else if (sending.refused === null) {
+      this.#awaited.push('dot')
+      void this.#content(sending)
+    } else {
+      // Who takes DATA without a sender cannot be trusted with an empty message either.
+      if (sending.refused === 'MAIL') this.#end(REFUSED, reply)
+      else this.#command(['empty'], ['.'])
+    }
+  }
+
+  async #content(sending: Sending): Promise<void> {
+    const { content, wireBytes, handingOver } = sending.letter
+    const isOver = (): boolean => this.#sending !== sending || this.#socket.destroyed
+    try {
+      if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
+      const wire = wireForm(content, wireBytes)
+      if (wire === null) throw new SpoolError('the message was counted wrong')
+      if (handingOver !== null) await handingOver()
+      if (isOver()) return
+      this.#socket.write(wire)
+      this.#conversation.contentWritten(wire.length < this.#socket.writableHighWaterMark)
+    } catch (error) {
+      if (!isOver())
+        this.#end(error instanceof SpoolError ? error : new SpoolError(textOf(error), { cause: error }), '')
+    }
+  }
+
+  async #pieces(content: Readable, wireBytes: number, isOver: () => boolean): Promise<void> {
+    const dots = new Dots()
+    for await (const piece of content as AsyncIterable<Buffer>) {
+      const isFull = !this.#socket.write(dots.add(piece))
+      if (isFull) await this.#room()
+      if (isOver()) return
+    }
+    const end = dots.end()
+    if (dots.wireBytes !== wireBytes) throw new SpoolError('the message was counted wrong')
+    this.#socket.write(end)
+    this.#conversation.contentWritten(false)
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        this.#socket.off('drain', over).off('close', over)
+        resolve()
+      }
+      if (this.#socket.destroyed) resolve()
+      else this.#socket.on('drain', over).on('close', over)
+    })
+  }
+
+  #end(error: Error | null, reply: string): void {
+    const sending = this.#sending
+    this.#sending = null
+    sending?.done(error, reply)
+  }
+}
+
+function recipientOf({ to }: Letter): string {
+  return `RCPT TO:<${to}>`
+}
+
+/** The names of what the server offers, in capitals. The first line has its own name. */
+function offeredIn(offers: string): ReadonlySet<string> {
+  const lines = offers.split('\n').slice(1)
+  return new Set(lines.map((line) => (/^\d{3}[ -]([A-Z0-9-]+)/i.exec(line)?.[1] ?? '').toUpperCase()))
+}
+
+/** Replies have no charset (RFC 5321 4.2.1): UTF-8 where it is that, else byte by byte. */
+function decoded(reply: string): string {
+  if (!/[^\0-\x7f]/.test(reply)) return reply
+  const text = Buffer.from(reply, 'latin1').toString('utf8')
+  return text.includes('\uFFFD') ? reply : text
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
