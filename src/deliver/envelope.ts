@@ -20,11 +20,32 @@ export interface TracedBy {
 /** One `Received:` field (RFC 5321 4.4), folded, with CRLF line ends, in ASCII. Its date is in UTC and depends on no
  *  locale. */
 export function traceField(origin: Origin, by: TracedBy): string {
-  const id = by.id === undefined ? '' : ` id ${by.id}`
+  const { host, protocol, account } = origin
+  return `${traceOf(host, by.hostName, protocol, by.id ?? '', account)} ${dateTime(Math.floor(by.nowMs / 1000))}\r\n`
+}
+
+const traceOf = lastOf((host: string, hostName: string, protocol: string, id: string, account: string): string => {
+  const named = id === '' ? '' : ` id ${id}`
   return (
-    `Received: from ${hostToken(origin.host)} by ${hostToken(by.hostName)} with ${origin.protocol}${id}\r\n` +
-    `\t(popfetch; account ${token(origin.account)}); ${dateTime(by.nowMs)}\r\n`
+    `Received: from ${hostToken(host)} by ${hostToken(hostName)} with ${protocol}${named}\r\n` +
+    `\t(popfetch; account ${token(account)});`
   )
+})
+
+/** Remembers the last result: what is asked for one message after the other is nearly always the same. */
+function lastOf<Given extends readonly (string | number)[]>(
+  make: (...given: Given) => string,
+): (...given: Given) => string {
+  let last: Given | null = null
+  let made = ''
+  return (...given) => {
+    const known = last
+    if (known === null || given.some((each, at) => each !== known[at])) {
+      made = make(...given)
+      last = given
+    }
+    return made
+  }
 }
 
 /** The field that `label: true` asks for. */
@@ -33,9 +54,7 @@ export function labelField(account: string): string {
 }
 
 /** RFC 5322 3.3. ECMA-262 fixes the form of toUTCString for every locale. */
-function dateTime(atMs: number): string {
-  return new Date(atMs).toUTCString().replace('GMT', '+0000')
-}
+const dateTime = lastOf((seconds: number) => new Date(seconds * 1000).toUTCString().replace('GMT', '+0000'))
 
 /** A host's name or address, an IPv6 address as a literal (RFC 5321 4.1.3). */
 export function hostToken(host: string): string {
@@ -97,8 +116,12 @@ const MOST_RECEIVED = 50
 /** The token in the `id` of our own Received field; the same for every message from this mailbox to this recipient. It
  *  leaves out the names in the configuration, which may change while a message is on its way. */
 export function loopToken({ host, user }: Origin, recipient: string): string {
-  return hash('sha256', JSON.stringify(['popfetch', host, user, recipient]), 'hex').slice(0, 20)
+  return loopTokenOf(host, user, recipient)
 }
+
+const loopTokenOf = lastOf((host: string, user: string, recipient: string) =>
+  hash('sha256', JSON.stringify(['popfetch', host, user, recipient]), 'hex').slice(0, 20),
+)
 
 /** Has popfetch had it before, from whatever mailbox and for whomever? */
 export function carriesOurTrace(header: Buffer): boolean {

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
 import { BodyChanged, bodyChunks } from '../disk/body.ts'
 import { offLoop } from '../disk/filesystem.ts'
+import { MOST_ENDING, wireForm } from './line/dots.ts'
 import { changed, changedChunks, type HeaderChange } from './wire-header.ts'
 
 export interface Content {
@@ -17,7 +18,9 @@ export interface Content {
   readonly eightBit: boolean
   /** A bare CR or LF was made a line end. */
   readonly repaired: boolean
-  /** All of it, from the beginning, at every call. A stream that cannot give it all ends with an error. */
+  /** As DATA carries it; null: it comes in pieces. */
+  readonly wire: Buffer | null
+  /** All of it, from the beginning, at every call, without stuffed dots. A stream that cannot give it all ends with an error. */
   open(): Buffer | Readable
 }
 
@@ -35,14 +38,25 @@ export async function contentOf(message: Message, prefix: string, change: Header
     return { ...content, repaired: content.repaired && body.form.lineEndings === 'crlf' }
   }
   if (body.bytes.length !== sizeBytes) throw new SpoolError(otherSize(sizeBytes, body.bytes.length))
-  const top = Buffer.from(prefix, 'latin1')
   const received = change === null ? body.bytes : changed(body.bytes, change)
-  const came = top.length === 0 ? received : Buffer.concat([top, received])
-  const whole = withCrlf(came)
+  return wholeContent(prefix, received)
+}
+
+/** The fields on top end with a CRLF. */
+function wholeContent(prefix: string, received: Buffer): Content {
+  const mended = withCrlf(received)
+  const sizeBytes = prefix.length + mended.length
+  // Nearly always there are no dots to be stuffed, and this is what goes out.
+  const room = Buffer.allocUnsafe(sizeBytes + MOST_ENDING)
+  room.write(prefix, 'latin1')
+  mended.copy(room, prefix.length)
+  const whole = room.subarray(0, sizeBytes)
   const count = new WireCount()
   count.add(whole)
   const { wireBytes, eightBit } = count
-  return { sizeBytes: whole.length, wireBytes, eightBit, repaired: whole !== came, open: () => whole }
+  const wire = wireForm(room, sizeBytes, wireBytes)
+  if (wire === null) throw new Error('the message was counted wrong')
+  return { sizeBytes, wireBytes, eightBit, repaired: mended !== received, wire, open: () => whole }
 }
 
 /** Content that is made again at every reading, the same each time. */
@@ -58,6 +72,7 @@ export async function streamedContent(prefix: string, source: () => AsyncIterabl
     wireBytes,
     eightBit,
     repaired: repair.repaired,
+    wire: null,
     open: () => Readable.from(exactly(chunks(), total), { objectMode: false }),
   }
 }

@@ -55,6 +55,11 @@ export class Conversation {
     return this.#handed() ? null : this.#early
   }
 
+  /** Is what there is to be known of an answer known only one turn of the event loop later? */
+  get isLate(): boolean {
+    return this.early !== null || this.#watched.socket() instanceof TLSSocket
+  }
+
   /** An error that says what went wrong, at which step, and how much the server may have by now. */
   failure(fault: Fault, step?: SmtpStep, cause?: unknown): SmtpFailure {
     const begun = this.#contentStart !== null
@@ -181,7 +186,7 @@ export class Conversation {
 function faultOf(error: Error | undefined, waiting: SmtpStep | null): Fault {
   if (error === undefined) return { kind: 'cut', text: 'the connection was closed' }
   if (errnoOf(error) === 'ETIMEDOUT') return { kind: 'timeout', text: error.message }
-  if (error instanceof SpoolError || errnoOf(error) === 'ESTREAM') return { kind: 'spool', text: error.message }
+  if (error instanceof SpoolError) return { kind: 'spool', text: error.message }
   return connectionFault(error, waiting === 'TLS')
 }
 

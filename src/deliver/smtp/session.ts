@@ -5,14 +5,13 @@
 // without a dot (D037). Before that it notes whether the whole content was handed to the socket (D064).
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
 import { isTokenMechanism, TOKEN_METHODS, tokenMethods } from './bearer.ts'
 import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
-import { type Content, heldEnd } from './content.ts'
+import { type Content, heldEnd, SpoolError } from './content.ts'
 import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
@@ -56,6 +55,11 @@ export class SmtpSession {
   #closed: (() => void) | null = null
   /** The limits of what the server takes, as of its last answer to EHLO. */
   #sizeLimit: number | null = null
+  /** That ends what is waited for; heard for as long as the session lives, for nearly always it is the same. */
+  #signal: AbortSignal | null = null
+  readonly #stopped = (): void => {
+    if (this.#reject !== null) this.#giveUp(this.#failure({ kind: 'stopped', text: 'stopped' }))
+  }
 
   private constructor(options: SessionOptions, create: (options: TransportOptions) => Transport, socket: Socket) {
     const { limits } = options
@@ -110,7 +114,7 @@ export class SmtpSession {
       const text = `the message has ${content.sizeBytes} bytes, and the server accepts at most ${this.#sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
-    const whole = content.open()
+    const whole = content.wire ?? content.open()
     const note = handingOver === null ? null : new Noted(handingOver)
     const { sizeBytes, wireBytes, eightBit } = content
     const about = { from, to, sizeBytes, wireBytes, eightBit, handingOver: note?.note ?? null }
@@ -119,9 +123,10 @@ export class SmtpSession {
     try {
       const limitMs = messageMs(this.#options.limits, wireBytes)
       const response = await this.#wait<string>(limitMs, signal, (resolve) =>
-        this.#line?.send({ ...about, content: message }, (error, reply) =>
-          error === null ? resolve(reply) : this.#failed(error),
-        ),
+        this.#line?.send({ ...about, content: message }, (outcome) => {
+          if (outcome.kind === 'taken') resolve(outcome.reply)
+          else this.#failed(outcome.kind === 'refused' ? undefined : spoolError(outcome.error))
+        }),
       )
       await this.#inStep()
       if (this.#conversation.replies.refusal !== null) throw this.#conversation.reported(undefined)
@@ -173,6 +178,7 @@ export class SmtpSession {
 
   destroy(): void {
     this.alive = false
+    this.#heed(null)
     this.#transport.close()
   }
 
@@ -192,10 +198,12 @@ export class SmtpSession {
     const socket = this.#socket
     if (!this.alive || socket === null) throw this.#conversation.reported(undefined)
     this.#sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
-    this.#line = new Line(socket, this.#conversation, REPLY_BYTES, (error) => {
+    const hangUp = (error: Error | null): void => {
       if (error !== null) this.#failed(error)
       this.destroy()
-    })
+    }
+    const { offers } = this.#conversation.replies
+    this.#line = new Line(socket, this.#conversation, { offers, mostBytes: REPLY_BYTES, hangUp })
   }
 
   async #signIn({ user, auth, secret }: SignIn, signal: AbortSignal): Promise<void> {
@@ -265,26 +273,32 @@ export class SmtpSession {
   async #wait<T>(limitMs: number, signal: AbortSignal, begin: (resolve: (value: T) => void) => void): Promise<T> {
     if (!this.alive) throw this.#failure({ kind: 'cut', text: 'the connection was closed' })
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    const stopped = (): void => this.#giveUp(this.#failure({ kind: 'stopped', text: 'stopped' }))
     this.#reject = reject
     const late = (): void => this.#giveUp(this.#failure({ kind: 'timeout', text: 'too slow' }))
     const timer = setTimeout(late, limitMs)
-    signal.addEventListener('abort', stopped, { once: true })
-    if (signal.aborted) stopped()
+    this.#heed(signal)
+    if (signal.aborted) this.#stopped()
     else begin(resolve)
     try {
       return await promise
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', stopped)
       this.#reject = null
+      if (!this.alive) this.#heed(null)
     }
+  }
+
+  #heed(signal: AbortSignal | null): void {
+    if (signal === this.#signal) return
+    this.#signal?.removeEventListener('abort', this.#stopped)
+    signal?.addEventListener('abort', this.#stopped)
+    this.#signal = signal
   }
 
   /** Throws if a surplus reply arrived with the last one (D049). nodemailer reports it in the next turn of the event loop; and
    *  only then TLS has what came with it, and tells what has gone. */
   async #inStep(): Promise<void> {
-    if (this.#line === null || this.#socket instanceof TLSSocket || this.#conversation.early !== null) await turn()
+    if (this.#line === null || this.#conversation.isLate) await turn()
     const { early, replies } = this.#conversation
     const { nonsense } = replies
     if (early !== null) throw this.#failure({ kind: 'nonsense', text: early }, 'dot')
@@ -358,4 +372,9 @@ class Noted {
       }
     }
   }
+}
+
+function spoolError(error: unknown): SpoolError {
+  if (error instanceof SpoolError) return error
+  return new SpoolError(error instanceof Error ? error.message : String(error), { cause: error })
 }

@@ -95,6 +95,9 @@ export const MEMORY_BUDGET_BYTES = 32 << 20
  *  budget holds their bytes, and a Maildir opens 64 files at once. Elsewhere: with more, forwarding takes more than 150 MB. */
 export const UNDER_WAY = { toMaildir: 400, elsewhere: 100 } as const
 
+/** So many are asked for together at least, where there were as many as may be. */
+const TOGETHER = 16
+
 /** The most memory that one message takes: beyond it the spool goes to a file. */
 const MOST_BYTES = 1 << 20
 /** For a message whose size is not known. */
@@ -103,15 +106,20 @@ const GUESS_BYTES = 64 << 10
 export class Window {
   readonly #budget: MemoryBudget
   #messages = 0
-  #room: (() => void) | null = null
+  /** Who waits for fewer messages than `below`. */
+  #waiting: { readonly below: number; readonly resolve: () => void } | null = null
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget
   }
 
-  /** Resolves when one more message may be asked for: when fewer than `most` are under way. */
+  /** Resolves when one more message may be asked for: when fewer than `most` are under way. Once there were as many, it waits for
+   *  room for several, so that they are asked for together: by one write, for which the server wakes up once. */
   async enter(announcedBytes: number | null, most: number = UNDER_WAY.elsewhere): Promise<Share> {
-    while (this.#messages >= most) await new Promise<void>((resolve) => (this.#room = resolve))
+    if (this.#messages >= most) {
+      const below = Math.max(1, most - TOGETHER + 1)
+      await new Promise<void>((resolve) => (this.#waiting = { below, resolve }))
+    }
     this.#messages++
     const bytes = Math.min(announcedBytes ?? GUESS_BYTES, MOST_BYTES)
     await this.#budget.take(bytes)
@@ -127,8 +135,10 @@ export class Window {
   #share(bytes: number): Share {
     return new Share(this.#budget, bytes, () => {
       this.#messages--
-      this.#room?.()
-      this.#room = null
+      const waiting = this.#waiting
+      if (waiting === null || this.#messages >= waiting.below) return
+      this.#waiting = null
+      waiting.resolve()
     })
   }
 }

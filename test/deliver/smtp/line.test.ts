@@ -1,7 +1,7 @@
 // How a message goes over a connection that is open: which commands together, which answers in which pieces, and the dots.
 import { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Dots, wireForm } from '../../../src/deliver/smtp/line/dots.ts'
+import { Dots, MOST_ENDING, wireForm } from '../../../src/deliver/smtp/line/dots.ts'
 import { WireCount } from '../../../src/deliver/smtp/content.ts'
 import type { Step } from '../../support/smtp-server.ts'
 import {
@@ -212,9 +212,14 @@ describe('dots', () => {
   test.each(texts)('at the beginning of a line are two, and one ends all: %#', (text) => {
     const count = new WireCount()
     count.add(Buffer.from(text))
-    expect(wireForm(Buffer.from(text), count.wireBytes)?.toString()).toBe(usual(text))
-    expect(wireForm(Buffer.from(text), count.wireBytes + 1)).toBeNull()
-    expect(wireForm(Buffer.from(text), count.wireBytes - 1)).toBeNull()
+    const form = (wireBytes: number): Buffer | null => {
+      const room = Buffer.alloc(text.length + MOST_ENDING)
+      room.write(text)
+      return wireForm(room, text.length, wireBytes)
+    }
+    expect(form(count.wireBytes)?.toString()).toBe(usual(text))
+    expect(form(count.wireBytes + 1)).toBeNull()
+    expect(form(count.wireBytes - 1)).toBeNull()
   })
 
   test.each(texts.filter(({ length }) => length < 100))('are the same wherever a piece ends: %#', (text) => {

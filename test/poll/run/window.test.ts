@@ -135,14 +135,25 @@ describe('a message that is larger than announced', () => {
 })
 
 describe('the window of an account', () => {
-  test('lets 100 messages be under way and a next one when one is done', async () => {
+  test('lets 100 messages be under way, and next ones when sixteen are done, which are asked for together', async () => {
     const window = new Window(new MemoryBudget(1 << 30))
     const shares = await Promise.all(Array.from({ length: 100 }, () => window.enter(100)))
     let entered = false
     const next = Promise.resolve(window.enter(100)).then(() => (entered = true))
     await turn()
     expect(entered).toBe(false)
-    shares[0]?.leave()
+    for (const share of shares.slice(0, 15)) share.leave()
+    await turn()
+    expect(entered).toBe(false)
+    shares[15]?.leave()
+    await next
+  })
+
+  test('lets a next one in when the only one that may be under way is done', async () => {
+    const window = new Window(new MemoryBudget(1 << 30))
+    const only = await window.enter(100, 1)
+    const next = Promise.resolve(window.enter(100, 1))
+    only.leave()
     await next
   })
 
@@ -155,7 +166,7 @@ describe('the window of an account', () => {
     for (const share of more) share.leave()
     await turn()
     expect(entered).toBe(false)
-    shares[0]?.leave()
+    for (const share of shares.slice(0, 16)) share.leave()
     await next
   })
 

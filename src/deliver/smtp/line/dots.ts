@@ -5,12 +5,23 @@ const DOT = 0x2e
 const LF = 0x0a
 const STUFFED = Buffer.from('.')
 
-/** A whole message, in one buffer of `wireBytes` (WireCount). Null: it has another length, so it must not be sent. */
-export function wireForm(whole: Buffer, wireBytes: number): Buffer | null {
-  const dots = [...dotsOf(whole, LF)]
+/** What the end takes at most. */
+export const MOST_ENDING = 5
+
+/** A whole message of `wireBytes` (WireCount). Its `sizeBytes` are at the beginning of `room`, behind which MOST_ENDING bytes are free:
+ *  where there are no dots, the result is this memory. Null: it has another length, so it must not be sent. */
+export function wireForm(room: Buffer, sizeBytes: number, wireBytes: number): Buffer | null {
+  const whole = room.subarray(0, sizeBytes)
+  const dots = dotsOf(whole, LF)
   const ending = endOf(whole.at(-1))
-  if (whole.length + dots.length + ending.length !== wireBytes) return null
-  const wire = Buffer.allocUnsafe(wireBytes)
+  if (sizeBytes + dots.length + ending.length !== wireBytes) return null
+  const wire = dots.length === 0 ? room.subarray(0, wireBytes) : Buffer.allocUnsafe(wireBytes)
+  if (dots.length === 0) ending.copy(wire, sizeBytes)
+  else stuff(whole, dots, ending, wire)
+  return wire
+}
+
+function stuff(whole: Buffer, dots: readonly number[], ending: Buffer, wire: Buffer): void {
   let length = 0
   let from = 0
   for (const at of dots) {
@@ -20,7 +31,6 @@ export function wireForm(whole: Buffer, wireBytes: number): Buffer | null {
   }
   length += whole.copy(wire, length, from)
   ending.copy(wire, length)
-  return wire
 }
 
 /** The same for a message that comes in pieces. */
@@ -59,7 +69,9 @@ function endOf(last: number | undefined): Buffer {
 }
 
 /** Where lines begin with a dot. `last`: the byte before. */
-function* dotsOf(bytes: Buffer, last: number): Generator<number, void, void> {
-  if (last === LF && bytes[0] === DOT) yield 0
-  for (let at = bytes.indexOf('\n.'); at >= 0; at = bytes.indexOf('\n.', at + 1)) yield at + 1
+function dotsOf(bytes: Buffer, last: number): readonly number[] {
+  const found: number[] = []
+  if (last === LF && bytes[0] === DOT) found.push(0)
+  for (let at = bytes.indexOf('\n.'); at >= 0; at = bytes.indexOf('\n.', at + 1)) found.push(at + 1)
+  return found
 }

@@ -5,9 +5,7 @@
 // end of it without `handingOver`.
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { SpoolError } from '../content.ts'
-import type { Conversation } from '../conversation.ts'
-import { Dots, wireForm } from './dots.ts'
+import { Dots } from './dots.ts'
 
 export interface Letter {
   /** '' is the null sender. */
@@ -18,31 +16,39 @@ export interface Letter {
   /** As DATA carries it. */
   readonly wireBytes: number
   readonly eightBit: boolean
-  /** A stream waits for `handingOver` by itself before its last piece. */
+  /** All of it as DATA carries it; or in pieces, which wait for `handingOver` by themselves before the last one. */
   readonly content: Buffer | Readable
   /** Before the content goes out; rejects: it does not. Null: nobody wants to know. */
   readonly handingOver: (() => Promise<void>) | null
 }
 
-/** `error` null: `reply` is the final answer, and a success. Else the conversation knows what was refused, or `error` says what
- *  failed. */
-export type Sent = (error: Error | null, reply: string) => void
+/** What came of a message: `reply` is the final answer, and a success; it was refused, which the conversation knows; or the rest of it
+ *  could not be read or not be handed over. */
+export type Outcome =
+  | { readonly kind: 'taken'; readonly reply: string }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'broken-off'; readonly error: unknown }
+
+/** Whoever follows what is said. After each reply it may have destroyed the socket. */
+export interface Listener {
+  asked(line: string): void
+  answered(reply: string): void
+  contentWritten(isSmall: boolean): void
+}
 
 /** Which command a reply answers. `empty`: the dot of a message without recipients. */
 type Awaited = 'MAIL' | 'RCPT' | 'DATA' | 'dot' | 'empty' | 'other'
 
 interface Sending {
   readonly letter: Letter
-  readonly done: Sent
+  readonly done: (outcome: Outcome) => void
   /** The first command that was refused; null: none. */
   refused: 'MAIL' | 'RCPT' | null
 }
 
-const REFUSED = new Error('refused')
-
 export class Line {
   readonly #socket: Socket
-  readonly #conversation: Conversation
+  readonly #conversation: Listener
   readonly #mostBytes: number
   readonly #hangUp: (error: Error | null) => void
   readonly #offered: ReadonlySet<string>
@@ -54,14 +60,18 @@ export class Line {
   /** The lines of a reply whose last one has not come. */
   #reply = ''
 
-  /** Takes over what is read. `mostBytes`: of one reply. `hangUp` ends the session: null, because the server says that it is
-   *  over. */
-  constructor(socket: Socket, conversation: Conversation, mostBytes: number, hangUp: (error: Error | null) => void) {
+  /** Takes over what is read. `offers`: the answer to EHLO. `mostBytes`: of one reply. `hangUp` ends the session: null, because the
+   *  server says that it is over. */
+  constructor(
+    socket: Socket,
+    conversation: Listener,
+    { offers, mostBytes, hangUp }: { offers: string; mostBytes: number; hangUp: (error: Error | null) => void },
+  ) {
     this.#socket = socket
     this.#conversation = conversation
     this.#mostBytes = mostBytes
     this.#hangUp = hangUp
-    this.#offered = offeredIn(conversation.replies.offers)
+    this.#offered = offeredIn(offers)
     socket.removeAllListeners('data')
     socket.on('data', (chunk: Buffer) => this.#came(chunk))
     // Before nodemailer, which tells of the end.
@@ -69,9 +79,9 @@ export class Line {
   }
 
   /** One message, from MAIL to the answer to its dot. */
-  send(letter: Letter, done: Sent): void {
+  send(letter: Letter, done: (outcome: Outcome) => void): void {
     const { from, to, sizeBytes, eightBit } = letter
-    if (/[\r\n<>]/.test(from + to)) return done(new Error('an address that is none'), '')
+    if (/[\r\n<>]/.test(from + to)) return done({ kind: 'broken-off', error: new Error('an address that is none') })
     const parameters =
       (this.#offered.has('SMTPUTF8') && /[^\0-\x7f]/.test(from + to) ? ' SMTPUTF8' : '') +
       (eightBit && this.#offered.has('8BITMIME') ? ' BODY=8BITMIME' : '') +
@@ -151,7 +161,7 @@ export class Line {
       case 'RCPT':
         if (!isTaken) sending.refused ??= awaited
         if (this.#awaited.length > 0) return
-        if (sending.refused !== null) this.#end(REFUSED, reply)
+        if (sending.refused !== null) this.#end({ kind: 'refused' })
         else if (awaited === 'MAIL') this.#command(['RCPT'], [recipientOf(sending.letter)])
         else this.#command(['DATA'], ['DATA'])
         return
@@ -160,18 +170,18 @@ export class Line {
         return
       case 'dot':
       case 'empty':
-        this.#end(isTaken && awaited === 'dot' ? null : REFUSED, reply)
+        this.#end(isTaken && awaited === 'dot' ? { kind: 'taken', reply } : { kind: 'refused' })
     }
   }
 
   #mayGoOut(sending: Sending, reply: string): void {
-    if (!reply.startsWith('3')) this.#end(REFUSED, reply)
+    if (!reply.startsWith('3')) this.#end({ kind: 'refused' })
     else if (sending.refused === null) {
       this.#awaited.push('dot')
       void this.#content(sending)
     } else {
       // Who takes DATA without a sender cannot be trusted with an empty message either.
-      if (sending.refused === 'MAIL') this.#end(REFUSED, reply)
+      if (sending.refused === 'MAIL') this.#end({ kind: 'refused' })
       else this.#command(['empty'], ['.'])
     }
   }
@@ -181,15 +191,12 @@ export class Line {
     const isOver = (): boolean => this.#sending !== sending || this.#socket.destroyed
     try {
       if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
-      const wire = wireForm(content, wireBytes)
-      if (wire === null) throw new SpoolError('the message was counted wrong')
       if (handingOver !== null) await handingOver()
       if (isOver()) return
-      this.#socket.write(wire)
-      this.#conversation.contentWritten(wire.length < this.#socket.writableHighWaterMark)
+      this.#socket.write(content)
+      this.#conversation.contentWritten(wireBytes < this.#socket.writableHighWaterMark)
     } catch (error) {
-      if (!isOver())
-        this.#end(error instanceof SpoolError ? error : new SpoolError(textOf(error), { cause: error }), '')
+      if (!isOver()) this.#end({ kind: 'broken-off', error })
     }
   }
 
@@ -201,7 +208,7 @@ export class Line {
       if (isOver()) return
     }
     const end = dots.end()
-    if (dots.wireBytes !== wireBytes) throw new SpoolError('the message was counted wrong')
+    if (dots.wireBytes !== wireBytes) throw new Error('the message was counted wrong')
     this.#socket.write(end)
     this.#conversation.contentWritten(false)
   }
@@ -217,10 +224,10 @@ export class Line {
     })
   }
 
-  #end(error: Error | null, reply: string): void {
+  #end(outcome: Outcome): void {
     const sending = this.#sending
     this.#sending = null
-    sending?.done(error, reply)
+    sending?.done(outcome)
   }
 }
 
@@ -239,8 +246,4 @@ function decoded(reply: string): string {
   if (!/[^\0-\x7f]/.test(reply)) return reply
   const text = Buffer.from(reply, 'latin1').toString('utf8')
   return text.includes('\uFFFD') ? reply : text
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
