@@ -72,6 +72,7 @@ export class SmtpSession {
     this.#transport.on('error', (error) => this.#failed(error))
     this.#transport.on('end', () => {
       this.alive = false
+      this.#heed(null)
       this.#failed(undefined)
       this.#closed?.()
     })

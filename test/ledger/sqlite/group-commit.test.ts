@@ -14,7 +14,7 @@ interface Bench {
   readonly values: () => readonly unknown[]
 }
 
-async function bench(busyLimitMs = 30_000): Promise<Bench> {
+async function bench(busyLimitMs = 30_000, requirePresent = (): void => {}): Promise<Bench> {
   const path = join(await temporaryDirectory(), 'some.db')
   const database = new DatabaseSync(path, { timeout: 0 })
   onTestFinished(() => database.close())
@@ -25,7 +25,7 @@ async function bench(busyLimitMs = 30_000): Promise<Bench> {
     schemaVersion: 1,
     busyLimitMs,
     begun: () => transactions++,
-    requirePresent: () => {},
+    requirePresent,
   })
   const insert = database.prepare('INSERT INTO line VALUES (?)')
   return {
@@ -52,6 +52,30 @@ test('changes asked for in one turn of the event loop share a transaction, in th
   expect(values()).toEqual([...Array.from({ length: 50 }, (_, n) => `${n}`), 'more'])
   await commit.submit(add('later'))
   expect(transactions()).toBe(2)
+})
+
+test('what the next two turns of the event loop bring goes along, and what comes later does not', async () => {
+  const { commit, add, transactions, values } = await bench()
+  const asked: Promise<void>[] = []
+  const ask = (left: number): void => {
+    asked.push(commit.submit(add(`${left}`)))
+    if (left > 1) setImmediate(() => ask(left - 1))
+  }
+  ask(4)
+  await asked[0]
+  expect(values()).toEqual(['4', '3', '2'])
+  await new Promise(setImmediate)
+  await Promise.all(asked)
+  expect(transactions()).toBe(2)
+  expect(values()).toEqual(['4', '3', '2', '1'])
+})
+
+test('where the file is gone, that is what is told, whatever SQLite says; nothing is committed', async () => {
+  const { commit, add, values } = await bench(30_000, () => {
+    throw bug('it is gone')
+  })
+  await expect(commit.submit(add('one'))).rejects.toThrow('it is gone')
+  expect(values()).toEqual([])
 })
 
 test('a change resolves only when another connection can see it', async () => {
