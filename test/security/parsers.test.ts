@@ -145,6 +145,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/smtp/capabilities.ts': server('64 KiB an answer, session.ts'),
   'src/deliver/smtp/content.ts': { whose: 'senders', most: 'a piece of a message', deep: FLAT, growth: 'expressions' },
   'src/deliver/smtp/conversation.ts': server('64 KiB an answer, session.ts', 'test/deliver/smtp/conversation.test.ts'),
+  'src/deliver/smtp/line/line.ts': server('64 KiB an answer, session.ts', 'test/deliver/smtp/line.test.ts'),
   'src/deliver/smtp/text.ts': server('64 KiB an answer, session.ts'),
   'src/deliver/smtp/wire-header.ts': {
     whose: 'senders',
