@@ -35,6 +35,35 @@ describe('commands under way', () => {
   })
 })
 
+describe('a burst', () => {
+  it('tells its owner that it is over, also when nothing is on the wire', async () => {
+    await using server = await withMessages(2)
+    await using session = await signedIn(server)
+    await session.list()
+    const ends: (readonly number[])[] = []
+    const came = Promise.withResolvers<void>()
+    const burst = session.burst(
+      {
+        mayAsk: () => true,
+        room: () => 100,
+        came: (first, _, starts) => {
+          if (first + starts.length === 2) came.resolve()
+          return null
+        },
+        dissolved: (...end) => void ends.push(end),
+      },
+      Buffer.alloc(100_000),
+    )
+    const sizes = server.mailbox('alice').messages.map(({ bytes }) => bytes.length)
+    burst?.ask([1, 2], sizes)
+    await came.promise
+    session.endBurst()
+    session.endBurst()
+    expect(ends).toEqual([[2, 2, 2]])
+    await session.noop()
+  })
+})
+
 describe('commands asked for one by one in a turn of the loop', () => {
   it('go out in one write while the server has something to do', async () => {
     await using server = await withMessages(50)

@@ -39,7 +39,7 @@ export interface UsualRoad {
   /** Messages came, each exactly as long as announced. */
   cameExact(): void
   /** It was asked for, perhaps together with others, and its answer is due: begins at once to receive it. */
-  goOn(job: Job, together: boolean): void
+  receive(job: Job, together: boolean): void
   /** It is delivered, and the ledger says so. */
   delivered(fetch: PlannedFetch): void
   /** It was not delivered. */
@@ -48,7 +48,7 @@ export interface UsualRoad {
   notRecorded(job: Job, error: unknown): Promise<void>
 }
 
-/** How far it came: the messages before `next` are done with, or were given back by `goOn`; those of `begun` are recorded as begun, and
+/** How far it came: the messages before `next` are done with, or were given back by `receive`; those of `begun` are recorded as begun, and
  *  were not asked for; the others are not begun. */
 export interface LaneEnd {
   readonly begun: readonly Job[]
@@ -87,25 +87,29 @@ class Lane implements BurstOwner {
   readonly #road: UsualRoad
   readonly #intents: string[] = []
   #burst: Burst | null = null
+  // So many of `fetches`, from the first one on. Each is at most as large as the one above it.
   #begun = 0
-  /** Handed to the burst. */
-  #told = 0
+  #handedToBurst = 0
   #came = 0
+  /** Delivered and recorded, or told of as failed. */
   #settled = 0
   #filling: Batch
-  /** Empty; null: it is being delivered, or is about to be. */
-  #spare: Batch | null
-  /** To be delivered next. */
-  #closed: Batch | null = null
+  /** The other one; null: it is being delivered, or is about to be. */
+  #empty: Batch | null
+  /** The one that is about to be delivered. */
+  #ready: Batch | null = null
+  /** What fills is to be delivered as soon as the other one is empty, full or not. */
+  #isDue = false
   /** Resumes reading, which stopped since both are full; null: it did not. */
   #resume: (() => void) | null = null
-  #isQuiet = false
+  /** Is a look at the end of this turn of the event loop under way, and did anything come since the last one? */
   #isLooking = false
   #hasCome = false
   /** No further message is begun. */
   #isEnding = false
-  /** What is still due comes on the usual road. */
+  /** The burst is over: what was asked for and did not come is received on the usual road. */
   #isOver = false
+  /** Lets `#next` look again. */
   #wake: (() => void) | null = null
 
   constructor(fetches: readonly PlannedFetch[], place: LanePlace, visit: Visit, road: UsualRoad, memoryBytes: number) {
@@ -114,7 +118,7 @@ class Lane implements BurstOwner {
     this.#visit = visit
     this.#road = road
     this.#filling = new Batch(place.volleys, memoryBytes)
-    this.#spare = new Batch(place.volleys, memoryBytes)
+    this.#empty = new Batch(place.volleys, memoryBytes)
   }
 
   async run(): Promise<LaneEnd> {
@@ -128,32 +132,22 @@ class Lane implements BurstOwner {
     for (let batch = await this.#next(); batch !== null; batch = await this.#next()) {
       await this.#deliver(batch)
       batch.renew(this.#place.volleys)
-      this.#spare = batch
-      this.#goOn()
+      this.#empty = batch
+      this.#fillOther()
     }
     session.endBurst()
     this.#filling.leave()
-    this.#spare?.leave()
+    this.#empty?.leave()
     const asked = this.#burst?.asked ?? 0
     return { begun: this.#jobs(asked, this.#begun), rest: this.#fetches.slice(this.#begun) }
   }
 
   // Begin
 
-  get #mayBegin(): boolean {
-    if (this.#isEnding || this.#isOver || this.#road.stopped || closedAt(this.#place.target, '') !== null)
-      this.#isEnding = true
-    return !this.#isEnding
-  }
-
-  /** How far the next may be begun when `count` are under way at most. */
-  #upTo(count: number): number {
-    return this.#mayBegin ? Math.min(this.#fetches.length, this.#settled + count) : this.#begun
-  }
-
+  /** `count` more. */
   async #begin(count: number): Promise<void> {
     const { run, lease } = this.#visit
-    const next = await this.#beginnings(this.#upTo(this.#begun - this.#settled + count))
+    const next = await this.#beginnings(this.#begun + count)
     if (next.length === 0) return
     await this.#road.attempts.record(async () => {
       await run.ledger.begin(lease, next)
@@ -161,10 +155,11 @@ class Lane implements BurstOwner {
     })
   }
 
-  /** Those of the next messages, for which there is space. */
+  /** The next messages up to `to`; none where no further one may be begun, or there is no space for them. */
   async #beginnings(to: number): Promise<readonly Beginning[]> {
     const { target, volleys } = this.#place
-    const next = this.#fetches.slice(this.#begun, to)
+    if (this.#road.stopped || closedAt(target, '') !== null) this.#isEnding = true
+    const next = this.#isEnding ? [] : this.#fetches.slice(this.#begun, to)
     if (next.length === 0) return []
     try {
       const bytes = next.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
@@ -184,8 +179,8 @@ class Lane implements BurstOwner {
 
   #ask(): void {
     if (this.#isOver || this.#burst === null) return
-    const next = this.#fetches.slice(this.#told, this.#begun)
-    this.#told = this.#begun
+    const next = this.#fetches.slice(this.#handedToBurst, this.#begun)
+    this.#handedToBurst = this.#begun
     this.#burst.ask(
       next.map(({ number }) => number),
       next.map(({ sizeBytes }) => sizeBytes ?? 0),
@@ -223,8 +218,7 @@ class Lane implements BurstOwner {
     const paced = run.restrictions.pace(bytes)
     if (paced !== undefined) this.#hold(paced)
     if (batch.count >= MOST_IN_BATCH || (this.#burst?.filledBytes ?? 0) >= FULL_BYTES) {
-      this.#close()
-      if (this.#filling !== batch) return this.#filling.memory
+      if (this.#takeTurns()) return this.#filling.memory
       this.#resume = this.#visit.session.pause()
     } else this.#lookSoon()
     return null
@@ -237,37 +231,37 @@ class Lane implements BurstOwner {
     paced.then(resume, (error: unknown) => session.abandon(asPopfetchError(error)))
   }
 
-  /** Closes the batch once a turn of the event loop brought nothing for it. */
+  /** Has the batch delivered once a turn of the event loop brought nothing for it. */
   #lookSoon(): void {
     if (this.#isLooking) return
     this.#isLooking = true
     setImmediate(() => {
       this.#isLooking = false
-      const isQuiet = !this.#hasCome || this.#came === this.#begun
+      // Nothing more can come, or nothing did.
+      const isQuiet = this.#came === this.#begun || !this.#hasCome
       this.#hasCome = false
       if (this.#filling.count === 0) return
       if (!isQuiet) return this.#lookSoon()
-      this.#isQuiet = true
-      if (this.#resume === null) this.#goOn()
+      this.#isDue = true
+      if (this.#resume === null) this.#fillOther()
     })
   }
 
-  /** What fills is to be delivered, and the other one fills; where that is not free, nothing happens. */
-  #close(): void {
-    if (this.#spare === null || this.#filling.count === 0) return
-    this.#closed = this.#filling
-    this.#filling = this.#spare
-    this.#spare = null
-    this.#isQuiet = false
+  /** What filled is delivered, and the other one fills. False: that is not empty, or nothing filled. */
+  #takeTurns(): boolean {
+    if (this.#empty === null || this.#filling.count === 0) return false
+    this.#ready = this.#filling
+    this.#filling = this.#empty
+    this.#empty = null
+    this.#isDue = false
     this.#awake()
+    return true
   }
 
-  /** There may be a free one: goes on with it where it is due. */
-  #goOn(): void {
-    if (this.#resume === null && !this.#isQuiet && !this.#isOver) return
-    const before = this.#filling
-    this.#close()
-    if (this.#filling === before) return
+  /** Goes on with the other batch where it is time for that, and it is empty. */
+  #fillOther(): void {
+    if (this.#resume === null && !this.#isDue && !this.#isOver) return
+    if (!this.#takeTurns()) return
     const resume = this.#resume
     this.#resume = null
     if (!this.#isOver) this.#burst?.goOn(this.#filling.memory)
@@ -276,10 +270,10 @@ class Lane implements BurstOwner {
 
   dissolved(from: number, to: number, together: number): void {
     this.#isEnding = this.#isOver = true
-    for (const [at, job] of this.#jobs(from, to).entries()) this.#road.goOn(job, from + at < together)
+    for (const [at, job] of this.#jobs(from, to).entries()) this.#road.receive(job, from + at < together)
     this.#resume?.()
     this.#resume = null
-    this.#goOn()
+    this.#fillOther()
     this.#awake()
   }
 
@@ -293,15 +287,15 @@ class Lane implements BurstOwner {
   /** The next batch to deliver; null: there is none, and there will be none. */
   async #next(): Promise<Batch | null> {
     for (;;) {
-      const closed = this.#closed
-      this.#closed = null
-      if (closed !== null) return closed
-      const due = this.#road.stopped ? (this.#burst?.asked ?? 0) : this.#begun
-      const isLast = this.#isOver || this.#came === due
+      const ready = this.#ready
+      this.#ready = null
+      if (ready !== null) return ready
+      // What is begun and not yet asked for is asked for as answers come.
+      const isLast = this.#isOver || this.#came === this.#burst?.asked
       if (isLast && this.#filling.count === 0) return null
       if (isLast) {
-        this.#isQuiet = true
-        this.#goOn()
+        this.#isDue = true
+        this.#fillOther()
         continue
       }
       await new Promise<void>((resolve) => (this.#wake = resolve))
@@ -314,16 +308,17 @@ class Lane implements BurstOwner {
     const since = destinations.closings(target)
     const outcomes = await batch.volley.deliver(lease, run.deliverySignal)
     const settlements: Settlement[] = []
-    const delivered: PlannedFetch[] = []
+    const delivered: number[] = []
     const failed: (readonly [row: number, error: DeliveryError])[] = []
     for (const [row, outcome] of outcomes.entries()) {
-      const fetch = this.#fetches[batch.indexes[row] ?? -1]
+      const index = batch.indexes[row] ?? -1
+      const fetch = this.#fetches[index]
       if (fetch === undefined) continue
       if (outcome instanceof DeliveryError) {
         failed.push([row, outcome])
         continue
       }
-      delivered.push(fetch)
+      delivered.push(index)
       settlements.push({
         key: { uidl: fetch.uidl, copy: fetch.copy },
         destination: target.name,
@@ -332,22 +327,9 @@ class Lane implements BurstOwner {
         received: batch.received[row] ?? null,
       })
     }
-    if (failed.length > 0) {
-      this.#isEnding = true
-      this.#burst?.dissolve()
-    }
+    if (failed.length > 0) this.#burst?.dissolve()
     this.#settled += batch.count
-    const next = await this.#beginnings(this.#upTo(UNDER_WAY.toMaildir))
-    try {
-      if (settlements.length + next.length > 0) await run.ledger.settleAndBegin(lease, settlements, next)
-      this.#begun += next.length
-      this.#ask()
-      for (const fetch of delivered) this.#road.delivered(fetch)
-    } catch (error) {
-      this.#isEnding = true
-      this.#burst?.dissolve()
-      for (const fetch of delivered) await this.#road.notRecorded(this.#job(this.#fetches.indexOf(fetch)), error)
-    }
+    await this.#settle(delivered, settlements)
     try {
       if (delivered.length > 0) await destinations.taken(target, '', since)
     } catch (error) {
@@ -360,14 +342,34 @@ class Lane implements BurstOwner {
     }
   }
 
+  /** Records the messages with these indexes, and begins as many others. */
+  async #settle(delivered: readonly number[], settlements: readonly Settlement[]): Promise<void> {
+    const { lease, run } = this.#visit
+    const next = await this.#beginnings(this.#settled + UNDER_WAY.toMaildir)
+    try {
+      if (settlements.length + next.length > 0) await run.ledger.settleAndBegin(lease, settlements, next)
+      this.#begun += next.length
+      this.#ask()
+      for (const index of delivered) this.#road.delivered(this.#fetch(index))
+    } catch (error) {
+      this.#burst?.dissolve()
+      for (const index of delivered) await this.#road.notRecorded(this.#job(index), error)
+    }
+  }
+
   /** As the usual road knows them. */
   #jobs(from: number, to: number): readonly Job[] {
     return this.#fetches.slice(from, to).map((_, at) => this.#job(from + at))
   }
 
-  #job(index: number): Job {
+  #fetch(index: number): PlannedFetch {
     const fetch = this.#fetches[index]
     if (fetch === undefined) throw new Error('no such message in the lane')
+    return fetch
+  }
+
+  #job(index: number): Job {
+    const fetch = this.#fetch(index)
     const { target } = this.#place
     const due = [{ target, recipient: '', intent: this.#intents[index] ?? newIntent(), before: null, doubtful: false }]
     return { ...fetch, due, choice: null, copies: [], later: null }

@@ -237,7 +237,7 @@ class Transfer {
         this.#judge.cameExact()
         this.#refusedInRow = 0
       },
-      goOn: (job, together) => {
+      receive: (job, together) => {
         if (together) this.#together.add(job)
         this.#begin(job, this.#window.enterAtOnce(), null)
       },

@@ -13,8 +13,8 @@ export interface BurstOwner {
   /** The messages that lie in `memory` from `starts[i]` to `ends[i]`: the one numbered `first`, in the order in which they were asked
    *  for, and those behind it. They stay there. Returns other memory for what comes next, of the same size; null: it goes on there. */
   came(first: number, memory: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null
-  /** It is over. Those from `from` up to `to` were asked for and have not come: call `retrieve` of the session for each at once, in
-   *  this order. Those before `together` were on the wire at the same time as others. */
+  /** It is over. Those from `from` up to `to`, perhaps none, were asked for and have not come: call `retrieve` of the session for each at
+   *  once, in this order. Those before `together` were on the wire at the same time as others. */
   dissolved(from: number, to: number, together: number): void
 }
 

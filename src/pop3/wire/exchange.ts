@@ -177,7 +177,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     const { onWire, together, rest } = burst.end()
     this.#onWire = onWire
     this.#onWireTogether = together
-    if (onWire.length > 0) burst.giveBack()
+    burst.giveBack()
     if (this.#onWire.length > 0) {
       const text = 'messages on the wire that nobody waits for'
       this.#onWire = []
