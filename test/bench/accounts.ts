@@ -2,8 +2,8 @@
 // process, as plain as can be.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
-import type { Contender } from './contender.ts'
+import { alone, type Contender } from './contender.ts'
+import { startIdleServer } from './foreground.ts'
 import { measure, type Usage } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
 
@@ -17,16 +17,13 @@ export interface Accounts extends AsyncDisposable {
 
 /** `parent`: where its directory is made. */
 export async function startAccounts(parent: string): Promise<Accounts> {
-  const shared = new SharedArrayBuffer(8)
-  const worker = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: { shared, messages: MESSAGES } })
-  const ports = new Int32Array(shared)
-  await Atomics.waitAsync(ports, 1, 0).value
+  const server = await startIdleServer(MESSAGES)
   const directory = await mkdtemp(join(parent, 'accounts-'))
   const run = join(directory, 'run')
   const config = join(directory, 'config.json')
   const keys = {
     host: '127.0.0.1',
-    port: Atomics.load(ports, 1),
+    port: server.port,
     tls: 'none',
     password: 'b',
     first: 'all',
@@ -45,12 +42,7 @@ export async function startAccounts(parent: string): Promise<Accounts> {
     return usage
   }
   return {
-    contender: {
-      name: 'popfetch',
-      prepare: async () => void (await poll()),
-      run: poll,
-      async [Symbol.asyncDispose]() {},
-    },
-    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+    contender: alone(poll),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }

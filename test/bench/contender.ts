@@ -126,6 +126,16 @@ export function plainContender(name: string, directory: string, make: (directory
   }
 }
 
+/** The program against nobody: the first of its polls is not measured. */
+export function alone(poll: () => Promise<Usage>): Contender {
+  return {
+    name: 'popfetch',
+    prepare: async () => void (await poll()),
+    run: poll,
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
 /** How many have arrived; in a sink, since there were `before`. */
 async function countOf(destination: Destination, { dovecot, sink }: Scene, before: number): Promise<number> {
   if (destination.kind === 'maildir') return await countMaildir(destination.path)

@@ -1,6 +1,5 @@
 // The daemon under load: 500 accounts on a ten second interval for two minutes, against the fake server, in one
 // process of the built program. What counts: its memory, how late polls begin against their plan, and that mail arrives.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
@@ -8,8 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Pop3Server } from '../support/pop3-server.ts'
-import { popfetchCommand } from './peers.ts'
-import type { CaseResult } from './results.ts'
+import { judged, type Judged, startForeground } from './foreground.ts'
 
 const ACCOUNTS = 500
 const SECONDS = 120
@@ -23,8 +21,6 @@ export const daemonCase = {
   title: `the daemon: ${ACCOUNTS} accounts every 10 s for ${SECONDS / 60} minutes`,
 }
 
-type Judged = Omit<CaseResult, 'others'>
-
 /** `directory`: for its files. */
 export async function measureDaemon(directory: string): Promise<Judged> {
   await mkdir(directory, { recursive: true })
@@ -33,31 +29,25 @@ export async function measureDaemon(directory: string): Promise<Judged> {
   const port = await freePort()
   const file = join(directory, 'config.json')
   await writeFile(file, JSON.stringify(configuration(server, port)), { mode: 0o600 })
-  const { program, args } = popfetchCommand(directory, '--config', file, '--daemon', '--foreground')
-  const child = spawn(program, args, { cwd: directory, stdio: 'ignore' })
-  try {
-    let posted = 0
-    const memory: number[] = []
-    for (let second = 0; second < SECONDS; second++) {
-      for (let each = 0; each < MESSAGES_PER_SECOND; each++) {
-        const at = posted++ % ACCOUNTS
-        server.mailbox(`user${at}`).add(`From: a@example.org\nSubject: ${posted}\n\n${'text '.repeat(200)}\n`, {
-          uidl: `uid-${posted}`,
-        })
-      }
-      await wait(1000)
-      // Its entries would be all that grows here.
-      server.journal.length = 0
-      memory.push(residentMegabytes(child.pid ?? 0))
+  await using daemon = startForeground(directory, file, { env: process.env })
+  let posted = 0
+  const memory: number[] = []
+  for (let second = 0; second < SECONDS; second++) {
+    for (let each = 0; each < MESSAGES_PER_SECOND; each++) {
+      const at = posted++ % ACCOUNTS
+      server.mailbox(`user${at}`).add(`From: a@example.org\nSubject: ${posted}\n\n${'text '.repeat(200)}\n`, {
+        uidl: `uid-${posted}`,
+      })
     }
-    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-    const arrived = (await readdir(join(directory, 'Mail', 'new'))).length
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-    return judged({ metrics, memory, posted, arrived })
-  } finally {
-    child.kill('SIGKILL')
+    await wait(1000)
+    // Its entries would be all that grows here.
+    server.journal.length = 0
+    memory.push(residentMegabytes(daemon.pid))
   }
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const arrived = (await readdir(join(directory, 'Mail', 'new'))).length
+  await daemon.stop()
+  return judgedBy({ metrics, memory, posted, arrived })
 }
 
 function configuration({ host, port }: Pop3Server, metricsPort: number): object {
@@ -78,7 +68,7 @@ interface Measured {
   readonly arrived: number
 }
 
-function judged({
+function judgedBy({
   metrics,
   memory,
   posted,
@@ -104,7 +94,7 @@ function judged({
     ...(failed > 0 ? ['polls failed'] : []),
   ]
   const told = { polls, failed, arrived, posted, peak, growth, median, worst }
-  return { case: daemonCase.name, title: daemonCase.title, figures: [], verdicts: [], failures, ...told }
+  return judged(daemonCase, failures, told)
 }
 
 export function sumOf(metrics: string, name: string): number {

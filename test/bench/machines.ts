@@ -1,7 +1,5 @@
 // The ledger in a file and in PostgreSQL, side by side, each on a real disk: messages begun and settled per second, one mailbox
 // fetched on either road, and mailboxes far away shared by one, two and three daemons on one database. No peer takes part.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +11,12 @@ import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { makeMessage } from '../servers/mail.ts'
 import { PostgresServer } from '../support/postgres-server.ts'
 import { onDisk, type Disk } from './disk.ts'
+import { type Foreground, judged, type Judged, startForeground, until } from './foreground.ts'
 import { fill } from './mailboxes.ts'
 import { measure } from './measure.ts'
 import { cpuByKind } from './process-cpu.ts'
 import { popfetchCommand } from './peers.ts'
 import { startProxy } from './proxy.ts'
-import type { CaseResult } from './results.ts'
 import { median, noise } from './statistics.ts'
 
 export const machinesCase = {
@@ -48,11 +46,7 @@ const CALM_MS = 8000
 const LIMIT_MS = 300_000
 
 /** `directory`: in memory. `kept`: on disk. */
-export async function measureMachines(
-  directory: string,
-  kept: string,
-  runs: number,
-): Promise<Omit<CaseResult, 'others'>> {
+export async function measureMachines(directory: string, kept: string, runs: number): Promise<Judged> {
   await mkdir(directory, { recursive: true })
   await using stack = new AsyncDisposableStack()
   const disk = stack.use(await onDisk(kept))
@@ -63,14 +57,7 @@ export async function measureMachines(
   const [rates, roads] = [await ledgerRates(scene), await mailbox(scene)]
   const daemons: Record<string, readonly number[]> = {}
   for (const far of FAR) daemons[far.name] = await shared(scene, far)
-  return {
-    case: machinesCase.name,
-    title: machinesCase.title,
-    figures: [],
-    verdicts: [],
-    ...rates,
-    ...failuresOf(roads, daemons),
-  }
+  return judged(machinesCase, failuresOf(roads, daemons), { ...rates, roads, daemons })
 }
 
 interface Scene {
@@ -81,7 +68,10 @@ interface Scene {
   readonly runs: number
 }
 
-function failuresOf(roads: Readonly<Record<string, number>>, daemons: Readonly<Record<string, readonly number[]>>) {
+function failuresOf(
+  roads: Readonly<Record<string, number>>,
+  daemons: Readonly<Record<string, readonly number[]>>,
+): readonly string[] {
   const failures = [
     ...Object.entries(roads).flatMap(([road, share]) =>
       share >= LEAST_SHARE ? [] : [`PostgreSQL has ${share.toFixed(2)} of the file's rate on the road ${road}`],
@@ -92,7 +82,7 @@ function failuresOf(roads: Readonly<Record<string, number>>, daemons: Readonly<R
         : [`${name}: three daemons are ${(one / three).toFixed(2)} times as fast as one`],
     ),
   ]
-  return { failures, roads, daemons }
+  return failures
 }
 
 /** Messages begun and settled per second, in hundreds, by one account and by eight. */
@@ -216,8 +206,9 @@ async function shared({ directory, disk, database, dovecot }: Scene, far: Far): 
       return home
     }
     await using stack = new AsyncDisposableStack()
-    for (let machine = 0; machine < count; machine++) stack.use(await daemonAt(await configure(`m${machine}`)))
-    await until(() => polledIn(database, schema) === mailboxes)
+    const daemons: Foreground[] = []
+    for (let machine = 0; machine < count; machine++) daemons.push(stack.use(daemonAt(await configure(`m${machine}`))))
+    await until(() => polledIn(database, schema) === mailboxes, LIMIT_MS)
     for (const user of users) await dovecot.seed(user, messages, (index) => makeMessage(index, 4096))
     await wait(CALM_MS)
     // From a machine without a daemon, so that it reaches all of them alike.
@@ -225,12 +216,14 @@ async function shared({ directory, disk, database, dovecot }: Scene, far: Far): 
     const before = cpuByKind(kindOf)
     const begunMs = performance.now()
     await other.wake(users)
-    await until(async () => (await arrived(mail)) === mailboxes * (messages + 1))
+    await until(async () => (await arrived(mail)) === mailboxes * (messages + 1), LIMIT_MS)
     const seconds = (performance.now() - begunMs) / 1000
+    const processors = cpuText(before, seconds)
+    await Promise.all(daemons.map((daemon) => daemon.stop()))
     found.push(seconds)
     const faster = (found[0] ?? NaN) / seconds
     console.log(
-      `  ${mailboxes} mailboxes of ${messages}, ${roundTripMs} ms away, ${atOnce} at once in each of ${count}: ${seconds.toFixed(1)} s, ${faster.toFixed(2)} times as fast as one; ${cpuText(before, seconds)}`,
+      `  ${mailboxes} mailboxes of ${messages}, ${roundTripMs} ms away, ${atOnce} at once in each of ${count}: ${seconds.toFixed(1)} s, ${faster.toFixed(2)} times as fast as one; ${processors}`,
     )
   }
   return found
@@ -256,26 +249,7 @@ function polledIn(database: PostgresServer, schema: string): number {
   return Number(database.sql(`SELECT count(*) FROM ${schema}.account WHERE last_success_ms IS NOT NULL`))
 }
 
-async function daemonAt(home: string): Promise<AsyncDisposable> {
-  const { program, args } = popfetchCommand(home, '--daemon', '--foreground', '--config', join(home, 'config.json'))
-  const child = spawn(program, args, {
-    cwd: home,
-    stdio: 'ignore',
-    env: { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: home },
-  })
-  return {
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null) return
-      child.kill()
-      await once(child, 'exit')
-    },
-  }
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + LIMIT_MS
-  while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error('it took too long')
-    await wait(50)
-  }
+function daemonAt(home: string): Foreground {
+  const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: home }
+  return startForeground(home, join(home, 'config.json'), { env })
 }

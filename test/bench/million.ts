@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Contender } from './contender.ts'
+import { alone, type Contender } from './contender.ts'
 import { loopDelay, loopDelayIn } from './instrument.ts'
 import { measure, type Usage } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
@@ -48,12 +48,7 @@ export async function startMillion(parent: string): Promise<Million> {
     return { ...usage, standstillMs: (await loopDelayIn(delayFile)).longestMs }
   }
   return {
-    contender: {
-      name: 'popfetch',
-      prepare: async () => void (await poll()),
-      run: poll,
-      async [Symbol.asyncDispose]() {},
-    },
+    contender: alone(poll),
     async [Symbol.asyncDispose]() {
       server.close()
     },

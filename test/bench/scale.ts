@@ -7,12 +7,11 @@ import { readFileSync } from 'node:fs'
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import { judged, type Judged, startForeground, startIdleServer } from './foreground.ts'
 import { freePort, quantile, residentMegabytes, sumOf } from './daemon.ts'
 import { loopDelay, loopDelayIn } from './instrument.ts'
 import { measure } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
-import type { CaseResult } from './results.ts'
 
 const LOAD_LIMIT_S = 2
 /** What a connection or a health check may wait. */
@@ -54,50 +53,40 @@ export const scaleCases: readonly Size[] = [
 export async function measureScale(
   directory: string,
   { name, title, accounts, interval, seconds, memoryLimitMb }: Size,
-): Promise<Omit<CaseResult, 'others'>> {
+): Promise<Judged> {
   await mkdir(directory, { recursive: true })
-  const shared = new SharedArrayBuffer(8)
-  const sessions = new Int32Array(shared)
-  const server = new Worker(join(import.meta.dirname, 'idle-server.ts'), { workerData: { shared, messages: 0 } })
-  try {
-    const { value } = Atomics.waitAsync(sessions, 1, 0)
-    await value
-    const port = Atomics.load(sessions, 1)
-    const file = join(directory, 'config.yaml')
-    const httpPort = await freePort()
-    await writeFile(file, configuration(port, httpPort, accounts, interval), { mode: 0o600 })
-    const check = popfetchCommand(directory, '--config', file, 'config', 'check')
-    const loads: number[] = []
-    for (let at = 0; at < 3; at++) loads.push((await measure(check, 120_000)).seconds)
-    const loadSeconds = Math.min(...loads)
-    const told = await watch(directory, { file, httpPort, seconds, polls: () => Atomics.load(sessions, 0) })
-    console.log(`\n${title}  [${name}]`)
-    console.log(`  config check: ${loadSeconds.toFixed(2)} s`)
-    console.log(`  up after ${told.upSeconds.toFixed(2)} s of CPU ${told.upCpuSeconds.toFixed(2)} s`)
-    console.log(
-      `  memory: ${told.memoryAtStart} MB at start, ${told.memoryPeak} MB at most, ${told.memoryAtEnd} MB at the end`,
-    )
-    console.log(`  ${told.polls} polls, ${told.failed} failed, at most ${told.mostInSecond} of them in one second`)
-    console.log(
-      `  CPU of an idle poll: ${told.cpuMsPerPoll.toFixed(2)} ms; the page: ${told.pageMs} ms, ${told.pageKilobytes} kB`,
-    )
-    console.log(`  late by: half of them at most ${told.median} s, 99 of 100 at most ${told.worst} s`)
-    console.log(
-      `  the longest pause of the event loop: ${told.standstillMs.toFixed(0)} ms; of its own work in one: ${told.ownWorkMs.toFixed(0)} ms`,
-    )
-    const failures = [
-      ...(loadSeconds > LOAD_LIMIT_S ? [`reading the configuration takes more than ${LOAD_LIMIT_S} s`] : []),
-      ...(told.memoryPeak > memoryLimitMb ? [`memory above ${memoryLimitMb} MB`] : []),
-      ...(told.standstillMs > STANDSTILL_LIMIT_MS
-        ? [`the event loop paused for more than ${STANDSTILL_LIMIT_MS} ms`]
-        : []),
-      ...(told.failed > 0 ? ['polls failed'] : []),
-    ]
-    const facts = { loadSeconds, ...told }
-    return { case: name, title, figures: [], verdicts: [], failures, ...facts }
-  } finally {
-    await server.terminate()
-  }
+  await using server = await startIdleServer(0)
+  const file = join(directory, 'config.yaml')
+  const httpPort = await freePort()
+  await writeFile(file, configuration(server.port, httpPort, accounts, interval), { mode: 0o600 })
+  const check = popfetchCommand(directory, '--config', file, 'config', 'check')
+  const loads: number[] = []
+  for (let at = 0; at < 3; at++) loads.push((await measure(check, 120_000)).seconds)
+  const loadSeconds = Math.min(...loads)
+  const told = await watch(directory, { file, httpPort, seconds, polls: () => server.sessions })
+  console.log(`\n${title}  [${name}]`)
+  console.log(`  config check: ${loadSeconds.toFixed(2)} s`)
+  console.log(`  up after ${told.upSeconds.toFixed(2)} s of CPU ${told.upCpuSeconds.toFixed(2)} s`)
+  console.log(
+    `  memory: ${told.memoryAtStart} MB at start, ${told.memoryPeak} MB at most, ${told.memoryAtEnd} MB at the end`,
+  )
+  console.log(`  ${told.polls} polls, ${told.failed} failed, at most ${told.mostInSecond} of them in one second`)
+  console.log(
+    `  CPU of an idle poll: ${told.cpuMsPerPoll.toFixed(2)} ms; the page: ${told.pageMs} ms, ${told.pageKilobytes} kB`,
+  )
+  console.log(`  late by: half of them at most ${told.median} s, 99 of 100 at most ${told.worst} s`)
+  console.log(
+    `  the longest pause of the event loop: ${told.standstillMs.toFixed(0)} ms; of its own work in one: ${told.ownWorkMs.toFixed(0)} ms`,
+  )
+  const failures = [
+    ...(loadSeconds > LOAD_LIMIT_S ? [`reading the configuration takes more than ${LOAD_LIMIT_S} s`] : []),
+    ...(told.memoryPeak > memoryLimitMb ? [`memory above ${memoryLimitMb} MB`] : []),
+    ...(told.standstillMs > STANDSTILL_LIMIT_MS
+      ? [`the event loop paused for more than ${STANDSTILL_LIMIT_MS} ms`]
+      : []),
+    ...(told.failed > 0 ? ['polls failed'] : []),
+  ]
+  return judged({ name, title }, failures, { loadSeconds, ...told })
 }
 
 interface Watched {
@@ -110,59 +99,50 @@ interface Watched {
 
 async function watch(directory: string, { file, httpPort, seconds, polls: pollsNow }: Watched) {
   const delayFile = join(directory, 'delay')
-  const { program, args } = popfetchCommand(directory, '--config', file, '--daemon', '--foreground')
   const startedMs = performance.now()
-  const child = spawn(program, [...loopDelay(), ...args], {
-    cwd: directory,
-    stdio: 'ignore',
-    env: { ...process.env, LOOP_DELAY_FILE: delayFile },
-  })
-  const pid = child.pid ?? 0
+  const env = { ...process.env, LOOP_DELAY_FILE: delayFile }
+  await using daemon = startForeground(directory, file, { env, node: loopDelay() })
+  const { pid } = daemon
   const ask = async (path: string): Promise<string> => await (await fetch(`http://127.0.0.1:${httpPort}${path}`)).text()
-  try {
-    while (child.exitCode === null && (await ask('/livez').catch(() => null)) === null) await wait(50)
-    const upSeconds = (performance.now() - startedMs) / 1000
-    const upCpuSeconds = cpuSeconds(pid)
-    const memory: number[] = [residentMegabytes(pid)]
-    const half = Math.floor(seconds / 2)
-    let [cpuHalf, pollsHalf, mostInSecond, before] = [0, 0, 0, 0]
-    for (let second = 0; second < seconds && child.exitCode === null; second++) {
-      await wait(1000)
-      memory.push(residentMegabytes(pid))
-      const polls = pollsNow()
-      mostInSecond = Math.max(mostInSecond, polls - before)
-      before = polls
-      // The second half is quiet: what idle polls cost is measured there.
-      if (second < half && second % LOOK_S === LOOK_S - 1) for (const path of LOOKED_AT) await ask(path)
-      if (second === Math.floor(half / 2)) await reload(file)
-      if (second === half) [cpuHalf, pollsHalf] = [cpuSeconds(pid), polls]
-    }
-    const cpuMsPerPoll = (1000 * (cpuSeconds(pid) - cpuHalf)) / Math.max(1, before - pollsHalf)
-    const metrics = await ask('/metrics')
-    const askedMs = performance.now()
-    const page = await ask('/')
-    const pageMs = Math.round(performance.now() - askedMs)
-    const memoryPeak = highWaterMegabytes(pid)
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-    return {
-      upSeconds,
-      upCpuSeconds,
-      memoryAtStart: memory[0] ?? 0,
-      memoryPeak,
-      memoryAtEnd: memory.at(-1) ?? 0,
-      polls: sumOf(metrics, 'popfetch_polls_total'),
-      failed: sumOf(metrics, 'popfetch_failures_total'),
-      mostInSecond,
-      cpuMsPerPoll,
-      median: quantile(metrics, 0.5),
-      worst: quantile(metrics, 0.99),
-      pageMs,
-      pageKilobytes: Math.round(page.length / 1000),
-      ...(await standstill(delayFile)),
-    }
-  } finally {
-    child.kill('SIGKILL')
+  while (!daemon.isGone && (await ask('/livez').catch(() => null)) === null) await wait(50)
+  const upSeconds = (performance.now() - startedMs) / 1000
+  const upCpuSeconds = cpuSeconds(pid)
+  const memory: number[] = [residentMegabytes(pid)]
+  const half = Math.floor(seconds / 2)
+  let [cpuHalf, pollsHalf, mostInSecond, before] = [0, 0, 0, 0]
+  for (let second = 0; second < seconds && !daemon.isGone; second++) {
+    await wait(1000)
+    memory.push(residentMegabytes(pid))
+    const polls = pollsNow()
+    mostInSecond = Math.max(mostInSecond, polls - before)
+    before = polls
+    // The second half is quiet: what idle polls cost is measured there.
+    if (second < half && second % LOOK_S === LOOK_S - 1) for (const path of LOOKED_AT) await ask(path)
+    if (second === Math.floor(half / 2)) await reload(file)
+    if (second === half) [cpuHalf, pollsHalf] = [cpuSeconds(pid), polls]
+  }
+  const cpuMsPerPoll = (1000 * (cpuSeconds(pid) - cpuHalf)) / Math.max(1, before - pollsHalf)
+  const metrics = await ask('/metrics')
+  const askedMs = performance.now()
+  const page = await ask('/')
+  const pageMs = Math.round(performance.now() - askedMs)
+  const memoryPeak = highWaterMegabytes(pid)
+  await daemon.stop()
+  return {
+    upSeconds,
+    upCpuSeconds,
+    memoryAtStart: memory[0] ?? 0,
+    memoryPeak,
+    memoryAtEnd: memory.at(-1) ?? 0,
+    polls: sumOf(metrics, 'popfetch_polls_total'),
+    failed: sumOf(metrics, 'popfetch_failures_total'),
+    mostInSecond,
+    cpuMsPerPoll,
+    median: quantile(metrics, 0.5),
+    worst: quantile(metrics, 0.99),
+    pageMs,
+    pageKilobytes: Math.round(page.length / 1000),
+    ...(await standstill(delayFile)),
   }
 }
 

@@ -1,18 +1,14 @@
 // Many mailboxes shared by the processes of one daemon (`--workers`), with the ledger in a file and in PostgreSQL: how long and how much
 // processor time one and two take for the first mail of all of them, what memory each needs, and what becomes of it when one of two is
 // killed in the middle. The server is a thread of this process, so it takes part of the machine. No peer takes part.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { PostgresServer } from '../support/postgres-server.ts'
 import { residentMegabytes } from './daemon.ts'
+import { childrenOf, judged, type Judged, startForeground, startIdleServer, until } from './foreground.ts'
 import { measure } from './measure.ts'
 import { popfetchCommand } from './peers.ts'
-import type { CaseResult } from './results.ts'
 
 export const workersCase = {
   name: 'workers',
@@ -36,35 +32,25 @@ interface Told {
 }
 
 /** `directory`: for its files. */
-export async function measureWorkers(directory: string): Promise<Omit<CaseResult, 'others'>> {
+export async function measureWorkers(directory: string): Promise<Judged> {
   await mkdir(directory, { recursive: true })
   await using database = await PostgresServer.start({ durable: true })
-  const memory = new SharedArrayBuffer(8)
-  const shared = new Int32Array(memory)
-  const server = new Worker(join(import.meta.dirname, 'idle-server.ts'), {
-    workerData: { shared: memory, messages: MESSAGES },
-  })
+  await using server = await startIdleServer(MESSAGES)
   console.log(`\n${workersCase.title}  [${workersCase.name}]`)
   const rows: Record<string, Told> = {}
-  try {
-    await Atomics.waitAsync(shared, 1, 0).value
-    const port = Atomics.load(shared, 1)
-    for (const kind of KINDS) {
-      for (const [processes, isKilled] of [[1], [2], [2, true]] as const) {
-        const name = `${kind} ${processes}${isKilled === true ? ' killed' : ''}`
-        // The path of a socket is short.
-        const place = join(directory, String(Object.keys(rows).length))
-        const state =
-          kind === 'sqlite' ? 'state.db' : { postgres: database.url(), schema: `w${Object.keys(rows).length}` }
-        const told = await run(place, { port, state, processes, isKilled: isKilled === true })
-        rows[name] = told
-        console.log(
-          `  ${name}: ${told.seconds.toFixed(1)} s, ${(ALL / told.seconds).toFixed(0)} messages/s, CPU ${told.cpuSeconds.toFixed(1)} s, memory ${told.memoryMb.join(' and ')} MB, ${told.twice} twice`,
-        )
-      }
+  for (const kind of KINDS) {
+    for (const [processes, isKilled] of [[1], [2], [2, true]] as const) {
+      const name = `${kind} ${processes}${isKilled === true ? ' killed' : ''}`
+      // The path of a socket is short.
+      const place = join(directory, String(Object.keys(rows).length))
+      const state =
+        kind === 'sqlite' ? 'state.db' : { postgres: database.url(), schema: `w${Object.keys(rows).length}` }
+      const told = await run(place, { port: server.port, state, processes, isKilled: isKilled === true })
+      rows[name] = told
+      console.log(
+        `  ${name}: ${told.seconds.toFixed(1)} s, ${(ALL / told.seconds).toFixed(0)} messages/s, CPU ${told.cpuSeconds.toFixed(1)} s, memory ${told.memoryMb.join(' and ')} MB, ${told.twice} twice`,
+      )
     }
-  } finally {
-    await server.terminate()
   }
   const slower = (name: string): number => (rows[`${name} killed`]?.seconds ?? NaN) - (rows[name]?.seconds ?? NaN)
   const failures = [
@@ -73,8 +59,7 @@ export async function measureWorkers(directory: string): Promise<Omit<CaseResult
       slower(`${kind} 2`) > TAKEN_OVER_LIMIT_S ? [`${kind}: what a killed process had was taken over late`] : [],
     ),
   ]
-  const facts = { rows }
-  return { case: workersCase.name, title: workersCase.title, figures: [], verdicts: [], failures, ...facts }
+  return judged(workersCase, failures, { rows })
 }
 
 interface Run {
@@ -96,20 +81,17 @@ async function run(place: string, { port, state, processes, isKilled }: Run): Pr
   const many = processes === 1 ? [] : ['--workers', String(processes)]
   const environment = { PATH: process.env['PATH'] ?? '', HOME: place, XDG_RUNTIME_DIR: place }
   const popfetch = (...args: string[]) => ({ ...popfetchCommand(place, '--config', config, ...args), environment })
-  const { program, args } = popfetch('--daemon', '--foreground', ...many)
-  const child = spawn(program, args, { cwd: place, stdio: 'ignore', env: environment })
-  const pid = child.pid ?? 0
+  await using daemon = startForeground(place, config, { env: environment }, ...many)
+  const pids = (): readonly number[] => [daemon.pid, ...childrenOf(daemon.pid)]
+  // A ledger that is not there yet cannot be read.
+  const status = { ...popfetch('status', '--json'), success: [0, 74] }
+  await until(async () => (await measure(status, LIMIT_MS)).printed.includes('"running":true'), LIMIT_MS)
+  await until(() => pids().length === processes, LIMIT_MS)
+  const [beganMs, beganCpu] = [performance.now(), cpuOf(pids())]
   let gone = 0
-  try {
-    const pids = (): readonly number[] => [pid, ...childrenOf(pid)]
-    // A ledger that is not there yet cannot be read.
-    const status = { ...popfetch('status', '--json'), success: [0, 74] }
-    await until(async () => (await measure(status, LIMIT_MS)).printed.includes('"running":true'))
-    await until(() => pids().length === processes)
-    const [beganMs, beganCpu] = [performance.now(), cpuOf(pids())]
-    const wake = measure(popfetch('wake'), LIMIT_MS)
-    let isDone = !isKilled
-    let memoryMb: readonly number[] = []
+  let isDone = !isKilled
+  let memoryMb: readonly number[] = []
+  const allHere = async (): Promise<Pick<Told, 'seconds' | 'cpuSeconds'>> => {
     await until(async () => {
       const letters = await arrived(place)
       const [, other] = pids()
@@ -120,27 +102,19 @@ async function run(place: string, { port, state, processes, isKilled }: Run): Pr
       }
       memoryMb = pids().map(residentMegabytes)
       return letters >= ALL
-    })
-    const seconds = (performance.now() - beganMs) / 1000
-    const cpuSeconds = cpuOf(pids()) + gone - beganCpu
-    await wake
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-    return { seconds, cpuSeconds, memoryMb, twice: (await arrived(place)) - ALL }
-  } finally {
-    child.kill('SIGKILL')
+    }, LIMIT_MS)
+    return { seconds: (performance.now() - beganMs) / 1000, cpuSeconds: cpuOf(pids()) + gone - beganCpu }
   }
+  // Whichever of them fails ends the row, and the daemon with it.
+  const [taken] = await Promise.all([allHere(), measure(popfetch('wake'), LIMIT_MS)])
+  await daemon.stop()
+  return { ...taken, memoryMb, twice: (await arrived(place)) - ALL }
 }
 
 async function arrived(place: string): Promise<number> {
   const folders = await readdir(join(place, 'Mail')).catch(() => [])
   const counts = await Promise.all(folders.map((name) => readdir(join(place, 'Mail', name, 'new')).catch(() => [])))
   return counts.reduce((sum, { length }) => sum + length, 0)
-}
-
-function childrenOf(pid: number): readonly number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  return text === '' ? [] : text.split(' ').map(Number)
 }
 
 function cpuOf(pids: readonly number[]): number {
@@ -152,12 +126,4 @@ function cpuOf(pids: readonly number[]): number {
       return sum
     }
   }, 0)
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + LIMIT_MS
-  while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error('it took too long')
-    await wait(100)
-  }
 }

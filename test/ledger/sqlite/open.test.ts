@@ -1,7 +1,21 @@
-import { chmod, link, mkdir, open, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { PopfetchError } from '../../../src/errors.ts'
 import { MIGRATIONS } from '../../../src/ledger/sqlite/schema/migrations.ts'
 import { create } from '../../../src/ledger/sqlite/file.ts'
@@ -56,6 +70,25 @@ describe('a new ledger', () => {
     expect(mode((await stat(directory)).mode)).toBe('700')
     expect((await readdir(directory)).toSorted()).toEqual(['state.db', 'state.db.leases'])
     expect(await readdir(`${path}.leases`)).toEqual([])
+  })
+
+  test('is on the disk as a whole before it has its name', async () => {
+    const path = join(await temporaryDirectory(), 'state.db')
+    const handle = await open(dirname(path))
+    const files = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    const synced: (readonly [what: string, named: boolean])[] = []
+    const sync = Reflect.get<FileHandle, 'sync'>(files, 'sync')
+    using _ = vi.spyOn(files, 'sync').mockImplementation(async function (this: FileHandle) {
+      const what = await readlink(`/proc/self/fd/${this.fd}`)
+      synced.push([what.replace(/\.new-.*/, '.new'), (await readdir(dirname(path))).includes('state.db')])
+      await sync.call(this)
+    })
+    await create(path)
+    expect(synced).toEqual([
+      [`${path}.new`, false],
+      [dirname(path), true],
+    ])
   })
 
   test('made by several at once is one ledger', async () => {

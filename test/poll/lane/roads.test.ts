@@ -1,19 +1,16 @@
 // Made-up worlds (worlds.ts), each played on both roads: by the lane and the short poll of a mailbox that is as it was, and by the usual
 // road alone. What is told, delivered, remembered, deleted and left must be the same. By default a sample; POPFETCH_WORLDS=1000 plays as
 // many, POPFETCH_WORLDS_FROM=17 begins with that seed.
-import { readFileSync, statSync } from 'node:fs'
-import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fileSystems } from '../../../src/deliver/disk/filesystem.ts'
-import type { EntryKey } from '../../../src/ledger/ledger.ts'
-import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { markless } from '../idle/markless.ts'
 import { Faults } from '../../support/faults.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { patiently } from '../patience.ts'
 import { Scene } from '../scene.ts'
+import { filesAt, plain, recordsOf } from './found.ts'
 import { type Step } from './world-faults.ts'
 import { type World, worldOf } from './worlds.ts'
 
@@ -32,53 +29,6 @@ afterEach(() => {
   vi.unstubAllEnvs()
   vi.restoreAllMocks()
 })
-
-/** Random names and dates of our own. */
-function plain(text: string): string {
-  return text
-    .replaceAll(/\/tmp\/popfetch-poll-\w+/g, '')
-    .replaceAll(/\d+\.(K\w{24})I\w{16}/g, '$1')
-    .replace(/; .* \+0000$/m, '')
-}
-
-/** Each file of both Maildirs: its folder, what its name says, its date and rights, and every byte. */
-function filesAt(scene: Scene): readonly string[] {
-  return ['inbox', 'other']
-    .flatMap((name) => scene.files(name))
-    .map((file) => {
-      const text = readFileSync(file, 'latin1')
-      const { mode, mtimeMs } = statSync(file)
-      const dateMs = /^Received: from a by b/m.test(text) ? mtimeMs : null
-      const inside = path.relative(scene.directory, file)
-      return `${plain(inside).replace(/^(.*\/)[^K]*(K\w{24})/, '$1$2')} ${mode} ${dateMs} ${plain(text)}`
-    })
-    .toSorted()
-}
-
-interface Recorded {
-  readonly key: EntryKey
-  readonly [name: string]: unknown
-}
-
-function nameOf({ key }: Recorded): string {
-  return `${key.uidl} ${key.copy}`
-}
-
-async function recordsOf(scene: Scene): Promise<readonly object[]> {
-  await using ledger = await openLedger(scene.path('state/state.db'))
-  const all: Recorded[] = []
-  for await (const slice of ledger.records.list(scene.name, 'all'))
-    for (const { firstSeenMs: _, deliveredMs, deliveries, ...record } of slice)
-      all.push({
-        ...record,
-        isDelivered: deliveredMs !== null,
-        deliveries: deliveries.map(({ state, destination, recipient, receipt }) => {
-          return { state, destination, recipient, receipt: receipt === null ? null : plain(receipt) }
-        }),
-      })
-  // The lane's are begun first.
-  return all.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
-}
 
 /** How much came of what a session did not give out depends on when it ended. */
 function told(report: AccountReport, sessions: number): unknown {
