@@ -1,55 +1,28 @@
 // A machine that dies in the middle of a delivery into a folder of its own (DESIGN 4.6): no other machine takes what it cannot see for
 // not there. The message waits for its machine, for a person, or for a folder that is said to be shared.
-import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { Pop3Server } from '../../support/pop3-server.ts'
-import { PostgresServer } from '../../support/postgres-server.ts'
-import { type Daemon, Machine } from './machine.ts'
+import { beforeEach, expect, test } from 'vitest'
+import type { Daemon, Machine } from './machine.ts'
+import { severalMachines } from './several-machines.ts'
 
-let database: PostgresServer
-let pop3: Pop3Server
-let count = 0
+const several = severalMachines()
+beforeEach(() => void several.pop3.mailbox(several.user).add('Subject: letter\n\nbody\n', { uidl: 'letter' }))
 
-beforeAll(async () => {
-  database = await PostgresServer.start()
-  pop3 = await Pop3Server.start()
-  return async () => {
-    await pop3[Symbol.asyncDispose]()
-    await database[Symbol.asyncDispose]()
-  }
-})
-beforeEach(() => {
-  count++
-  pop3.faults.onCommand = null
-  pop3.mailbox(user(), 'secret').add('Subject: letter\n\nbody\n', { uidl: 'letter' })
-})
-
-const user = (): string => `user${count}`
-
+/** `keys`: of its folder. */
 async function machine(name: string, keys: object = {}, top: object = {}): Promise<Machine> {
-  const made = await Machine.start(configuration(name, keys, top))
-  onTestFinished(() => made[Symbol.asyncDispose]())
-  return made
-}
-
-function configuration(name: string, keys: object, top: object): object {
-  const mailbox = { host: pop3.host, port: pop3.port, tls: 'none', user: user(), password: 'secret' }
-  return {
-    state: { postgres: database.url(), schema: `s${count}` },
-    daemon: { machine: name },
-    accounts: { home: { ...mailbox, deliver: 'inbox', delete: 'after-delivery', poll: '1h' } },
-    destinations: { inbox: { type: 'maildir', path: 'Mail', ...keys } },
-    ...top,
-  }
+  const destinations = { inbox: { type: 'maildir', path: 'Mail', ...keys } }
+  return await several.machine(name, { deliver: 'inbox', delete: 'after-delivery' }, { destinations, ...top })
 }
 
 /** The daemon of `made` dies while it delivers: the attempt is recorded, and the message never comes. */
 async function killedAtWork(made: Machine): Promise<void> {
-  pop3.faults.onCommand = (verb) => (verb === 'RETR' ? 'stall' : 'serve')
+  several.pop3.faults.onCommand = (verb) => (verb === 'RETR' ? 'stall' : 'serve')
   const { pid, ended }: Daemon = await made.daemon()
-  await pop3.journal.when(({ kind, text, user: of }) => kind === 'command' && of === user() && text.startsWith('RETR'))
+  await several.pop3.journal.when(
+    ({ kind, text, user: of }) => kind === 'command' && of === several.user && text.startsWith('RETR'),
+  )
   process.kill(pid, 'SIGKILL')
   await ended
-  pop3.faults.onCommand = null
+  several.pop3.faults.onCommand = null
 }
 
 interface Polled {
@@ -70,7 +43,7 @@ async function poll(made: Machine): Promise<{ readonly code: number | null } & P
   }
 }
 
-const left = (): readonly string[] => pop3.mailbox(user()).messages.map(({ uidl }) => uidl)
+const left = (): readonly string[] => several.pop3.mailbox(several.user).messages.map(({ uidl }) => uidl)
 
 test('what it began waits for it, on each other machine, until it polls again: then it is delivered there, once', async () => {
   const [nas, vps] = [await machine('nas'), await machine('vps')]
@@ -93,7 +66,7 @@ test('its daemon looks for that as soon as it is back, though others have polled
   await vps.daemon()
   expect(await poll(vps)).toMatchObject({ delivered: 0, deferred: 1 })
   await nas.quietDaemon()
-  await pop3.journal.when(({ kind, user: of }) => kind === 'commit' && of === user())
+  await several.pop3.journal.when(({ kind, user: of }) => kind === 'commit' && of === several.user)
   expect([(await nas.mail()).length, await vps.mail(), left()]).toEqual([1, [], []])
 })
 

@@ -1,34 +1,12 @@
 // Several machines with popfetch on one ledger, as their users see them.
-import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { Pop3Server } from '../../support/pop3-server.ts'
-import { PostgresServer } from '../../support/postgres-server.ts'
-import { Machine } from './machine.ts'
+import { expect, test } from 'vitest'
+import type { Machine } from './machine.ts'
+import { severalMachines } from './several-machines.ts'
 
-let database: PostgresServer
-let pop3: Pop3Server
-let count = 0
-
-beforeAll(async () => {
-  database = await PostgresServer.start()
-  pop3 = await Pop3Server.start()
-  return async () => {
-    await pop3[Symbol.asyncDispose]()
-    await database[Symbol.asyncDispose]()
-  }
-})
-beforeEach(() => void count++)
+const several = severalMachines()
 
 async function machine(name: string): Promise<Machine> {
-  const user = `user${count}`
-  const mailbox = { host: pop3.host, port: pop3.port, tls: 'none', user, password: 'secret', deliver: 'maildir:Mail' }
-  pop3.mailbox(user, 'secret')
-  const made = await Machine.start({
-    state: { postgres: database.url(), schema: `s${count}` },
-    daemon: { machine: name },
-    accounts: { home: { ...mailbox, poll: '1h' } },
-  })
-  onTestFinished(() => made[Symbol.asyncDispose]())
-  return made
+  return await several.machine(name, { deliver: 'maildir:Mail' })
 }
 
 interface Shown {
@@ -58,8 +36,8 @@ test('a wake from a machine without a daemon reaches the daemon of another one; 
   expect((await laptop.run('wake')).code).toBe(69)
   await nas.daemon()
   while ((await laptop.run('status', '--json')).stdout.includes('"lastPoll":null')) continue
-  pop3.mailbox(`user${count}`).add('Subject: letter\n\nbody\n', { uidl: 'new' })
+  several.pop3.mailbox(several.user).add('Subject: letter\n\nbody\n', { uidl: 'new' })
   expect(await laptop.run('wake', 'home')).toMatchObject({ code: 0, stderr: '' })
-  await pop3.journal.when(({ kind, user }) => kind === 'retr' && user === `user${count}`)
+  await several.pop3.journal.when(({ kind, user }) => kind === 'retr' && user === several.user)
   expect((await laptop.run('wake', 'nobody')).code).toBe(64)
 })
