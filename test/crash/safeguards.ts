@@ -177,6 +177,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/ledger/sqlite/access.ts',
     from: "durability: Durability = 'disk',",
     to: "durability: Durability = 'process',",
+    test: 'test/ledger/sqlite/group-commit.test.ts',
+    title: 'what becomes of messages is on the disk',
   },
   {
     what: 'a change is told before it is committed',

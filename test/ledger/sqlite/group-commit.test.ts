@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { GroupCommit } from '../../../src/ledger/sqlite/group-commit.ts'
 import { bug } from '../../../src/ledger/sqlite/rows/fault.ts'
-import { temporaryDirectory } from '../scene.ts'
+import { beginning, freshLedger, key, leaseOf, settlement, temporaryDirectory } from '../scene.ts'
 
 interface Bench {
   readonly path: string
@@ -189,4 +189,17 @@ test('leases cost no fsync, and the next message is synced again', async () => {
   await commit.submit(level, 'process')
   // 1 is NORMAL, 2 is FULL.
   expect(levels).toEqual([1, 2, 2, 1])
+})
+
+test('what becomes of messages is on the disk before it is told', async () => {
+  const ledger = await freshLedger()
+  const lease = await leaseOf(ledger, 'old-isp')
+  const [one, other] = [key('one'), key('other')]
+  const outcome = { state: 'done', receipt: 'there' } as const
+  using submitted = vi.spyOn(GroupCommit.prototype, 'submit')
+  await ledger.begin(lease, [beginning(one)])
+  await ledger.settleAndBegin(lease, [settlement(one, outcome)], [beginning(other)])
+  await ledger.settle(lease, settlement(other, outcome))
+  await ledger.noteHarm(lease, [one], 'RETR')
+  expect(submitted.mock.calls.map(([, durability = 'disk']) => durability)).toEqual(['disk', 'disk', 'disk', 'disk'])
 })
