@@ -48,16 +48,18 @@ export interface UsualRoad {
   notRecorded(job: Job, error: unknown): Promise<void>
 }
 
-/** How far it came: the messages before `next` are done with, or were given back by `receive`; those of `begun` are recorded as begun, and
- *  were not asked for; the others are not begun. */
+/** What the lane leaves to the usual road, in order. All others are done with, or were given to `receive`. */
 export interface LaneEnd {
+  /** Recorded as begun, and not asked for. */
   readonly begun: readonly Job[]
+  /** Not begun. */
   readonly rest: readonly PlannedFetch[]
 }
 
 /** The first messages are asked for before the others are recorded. */
 const FIRST = 64
 
+/** Ends when all that it asked for is settled or given to `road`. Never rejects. */
 export async function takeLane(
   fetches: readonly PlannedFetch[],
   place: LanePlace,
