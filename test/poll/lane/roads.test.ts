@@ -19,7 +19,7 @@ const BEGIN_MS = Date.parse('2026-11-29T12:00:00Z')
 const COUNT = Number(process.env['POPFETCH_WORLDS'] ?? 20)
 const FROM = Number(process.env['POPFETCH_WORLDS_FROM'] ?? 1)
 /** In one test. */
-const TOGETHER = 10
+const TOGETHER = 4
 
 type Road = 'lane' | 'usual'
 

@@ -13,6 +13,9 @@ export interface World {
   readonly steps: readonly Step[]
 }
 
+/** Of all messages of a mailbox. */
+const MOST_PIECES = 10_000
+
 const NOTHING: Maker = () => step('nothing', 'all', () => {})
 
 export function worldOf(seed: number): World {
@@ -23,7 +26,11 @@ export function worldOf(seed: number): World {
   const maxSize = die.chance(0.2) ? die.one(['1KB', '2KB']) : null
   // Not where nothing would be fetched.
   if (maxSize !== null && letters.some(({ bytes }) => bytes.length < 1000)) account.push(`maxSize: ${maxSize}`)
-  const pace = die.chance(0.4) ? { chunkBytes: die.one([7, 50, 700, 1400]), pauseMs: 0 } : null
+  const totalBytes = letters.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  // Each piece takes a turn of the event loop.
+  const pace = die.chance(0.4)
+    ? { chunkBytes: Math.max(die.one([7, 50, 700, 1400]), Math.ceil(totalBytes / MOST_PIECES)), pauseMs: 0 }
+    : null
   const makers: Maker[] = []
   // A fault of the first poll, or of a later one; then what happens, or another fault.
   if (die.chance(0.2)) makers.push(NOTHING)
