@@ -27,7 +27,8 @@ const SIGINT = 2
 
 /** Runs the command line and ends the process. */
 export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Promise<void> {
-  const output = new Output(new StandardStream(1), new StandardStream(2), columnsIn(process.env))
+  const errors = new StandardStream(2)
+  const output = new Output(new StandardStream(1), errors, columnsIn(process.env))
   if (argv.length === 1 && argv[0] === '--version') {
     output.answer(`popfetch ${version}`)
     return
@@ -54,8 +55,8 @@ export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Pr
     cwd: workingDirectory(),
     uid: process.getuid?.() ?? -1,
     output,
-    terminal: isTerminal(2) ? process.stderr : null,
-    person: isTerminal(2) || isTerminal(0),
+    terminal: errors.terminal,
+    person: errors.isTTY || isTerminal(0),
     nowMs: Date.now,
     signal: interruptions.signal,
     interruption: interruptions.code,
@@ -77,7 +78,7 @@ export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Pr
 /** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */
 export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    const invocation = await readArguments(argv, isTerminal(1) ? process.stdout.columns : 80)
+    const invocation = await readArguments(argv, (isTerminal(1) ? process.stdout.columns : undefined) ?? 80)
     refuseUnsafeEnvironment(surroundings.env)
     return await invocation.run(surroundings, COMMANDS)
   } catch (thrown) {

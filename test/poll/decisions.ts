@@ -127,9 +127,9 @@ export const DECISIONS: readonly Mutation[] = [
   },
   {
     what: 'decision: what failed before makes room out of none',
-    file: 'src/poll/route/due.ts',
-    from: 'known === null || known.receivedBytes !== null || known.reason === null)',
-    to: 'known === null || known.firstSeenMs > 0)',
+    file: 'src/poll/route/account-destinations.ts',
+    from: 'known === null || known.receivedBytes !== null || known.reason === null',
+    to: 'known === null || known.firstSeenMs > 0',
     test: SHARED,
     title: 'makes no room',
   },

@@ -22,10 +22,17 @@ export class StandardStream implements TextStream {
   readonly #fd: 1 | 2
   readonly #listeners: ((error: Error) => void)[] = []
   #made: NodeJS.WriteStream | null = null
-  #isTTY: boolean | null = null
+  /** As it was at the start: who hangs up later makes no answer of it that is lost. */
+  readonly isTTY: boolean
 
   constructor(fd: 1 | 2) {
     this.#fd = fd
+    this.isTTY = isTerminal(fd)
+  }
+
+  /** What is drawn on; null: it is no terminal. Whoever hangs up, what listens to this stream hears of it. */
+  get terminal(): NodeJS.WriteStream | null {
+    return this.isTTY ? this.#stream : null
   }
 
   get #stream(): NodeJS.WriteStream {
@@ -34,10 +41,6 @@ export class StandardStream implements TextStream {
       for (const listener of this.#listeners) this.#made.on('error', listener)
     }
     return this.#made
-  }
-
-  get isTTY(): boolean {
-    return (this.#isTTY ??= isTerminal(this.#fd))
   }
 
   get columns(): number {

@@ -6,6 +6,7 @@ import { blankDestination } from '../../ledger/destination.ts'
 import type { Rest } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
@@ -294,14 +295,15 @@ export class AccountDestinations implements Disposable {
     return doors.note(place, [target.name], event, isLate ? -1 : doors.closings(place))
   }
 
-  /** These are to be delivered in this session, by the sizes that are announced. */
-  expect(sizes: readonly (number | null)[]): void {
-    for (const size of sizes) if (size !== null) this.#expected.push(size)
+  /** These are to be delivered in this session. */
+  expect(fetches: readonly PlannedFetch[]): void {
+    for (const { known, sizeBytes } of fetches)
+      if (sizeBytes !== null && isExpected(known)) this.#expected.push(sizeBytes)
   }
 
   /** One of them came to its end. */
-  ended(size: number | null): void {
-    if (size !== null) this.#ended.push(size)
+  ended({ known, sizeBytes }: PlannedFetch): void {
+    if (sizeBytes !== null && isExpected(known)) this.#ended.push(sizeBytes)
   }
 
   #smallerWaits(bytes: number): boolean {
@@ -385,4 +387,9 @@ export class AccountDestinations implements Disposable {
     this.#claims.clear()
     for (const unwatch of this.#unwatch) unwatch()
   }
+}
+
+/** One that the server did not give before may not come now either. */
+function isExpected(known: PlannedFetch['known']): boolean {
+  return known === null || known.receivedBytes !== null || known.reason === null
 }

@@ -83,11 +83,9 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const unseen: PlannedFetch[] = []
   // Then nothing is to be asked for each of those of which nothing is known: mostly all, and there may be many.
   const isOpenForNew = !isStuck({ due: fresh, choice, sizeBytes: Number.MAX_VALUE })
-  const sizes: (number | null)[] = []
   for (const fetch of fetches) {
     if (isOpenForNew && fetch.known === null) {
       left.push(fetch)
-      sizes.push(fetch.sizeBytes)
       continue
     }
     const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
@@ -102,15 +100,12 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
         continue
       }
       left.push(fetch)
-      // One that the server did not give before may not come now either.
-      const { known } = fetch
-      if (known === null || known.receivedBytes !== null || known.reason === null) sizes.push(fetch.sizeBytes)
       if (found !== null) fixed.set(fetch, found)
     }
   }
   await rememberSeen(unseen, visit)
   const found = await copiesOfFound(left, visit)
-  destinations.expect(sizes)
+  destinations.expect(left)
   return {
     fetches: probesFirst(left, fixed, visit),
     job: (fetch) => {

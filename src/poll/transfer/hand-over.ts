@@ -87,7 +87,7 @@ export async function handOver(
   const received = isProven ? facts : null
   const results = await everyResult(job.due.map((due) => handOne(job, due, message, received, visit, tried)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
-  visit.destinations.ended(job.sizeBytes)
+  visit.destinations.ended(job)
   const isDue = isDueMessage(job)
   const failed = results.filter(({ kept }) => kept !== null)
   if (failed.length === 0 && job.later === null) {

@@ -40,7 +40,7 @@ export async function transferOn(
   { plan, listing, deletedBefore, ...first }: Work,
   visit: Visit,
 ): Promise<SessionTransferred> {
-  const { run, history, suspects } = visit
+  const { account, run, history, suspects } = visit
   const sinceMs = run.nowMs()
   let { fetches, jobs } = first
   let { left } = plan
@@ -48,7 +48,15 @@ export async function transferOn(
   for (let from = 0; ; from = (fetches.at(-1)?.index ?? from) + 1) {
     const transferred = await transfer(jobs, deletedBefore, visit)
     suspects.settled(transferred.done)
-    const wentWell = transferred.done.length === fetches.length && !transferred.undelivered && transferred.cut === null
+    // One that waited for long before it came may be due already.
+    const isDeletionDue = transferred.done.some(
+      ({ known }) => known !== null && mayDelete(account.delete, known.firstSeenMs, history.agedMs),
+    )
+    const wentWell =
+      transferred.done.length === fetches.length &&
+      !transferred.undelivered &&
+      transferred.cut === null &&
+      !isDeletionDue
     const most = Math.min(left, run.sessionLimit, PIECE)
     const next = wentWell && maySessionGoOn(plan, sinceMs, visit) ? nextOf(listing, plan, from, most) : []
     if (next.length === 0) {

@@ -244,7 +244,7 @@ class Transfer {
       delivered: (fetch) => {
         const { destinations, suspects, tally } = this.#visit
         suspects.came(fetch)
-        destinations.ended(fetch.sizeBytes)
+        destinations.ended(fetch)
         tally.deliver(fetch, isDueMessage(fetch))
         this.#done.push(fetch)
       },
@@ -274,7 +274,7 @@ class Transfer {
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)
     }
-    if (!this.#offered.has(job)) this.#visit.destinations.ended(job.sizeBytes)
+    if (!this.#offered.has(job)) this.#visit.destinations.ended(job)
     this.#visit.tally.progress()
   }
 

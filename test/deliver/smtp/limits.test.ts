@@ -1,5 +1,6 @@
 // The time limits of SMTP.
-import { describe, expect, test } from 'vitest'
+import { Socket } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { raisedSmtp, RFC_LIMITS } from '../../../src/deliver/smtp/limits.ts'
 import { ca } from '../../support/certificates.ts'
 import {
@@ -16,6 +17,7 @@ import {
   outcome,
   rcpt,
   scripted,
+  sink,
   stalling,
 } from './scene.ts'
 
@@ -72,6 +74,33 @@ describe('time limits', () => {
     const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('CUT temporary message 75')
   })
+
+  // What the socket does not take at once goes out later, by itself.
+  test.each((['none', 'implicit'] as const).flatMap((tls) => [1, 100, 8000].map((kilobytes) => ({ tls, kilobytes }))))(
+    'give the server its ten minutes as soon as $kilobytes kB have gone, TLS: $tls (D035)',
+    async ({ tls, kilobytes }) => {
+      const limit = Reflect.get(Socket.prototype, 'setTimeout') as (this: Socket, ...given: unknown[]) => Socket
+      const set: number[] = []
+      vi.spyOn(Socket.prototype, 'setTimeout').mockImplementation(function noted(this: Socket, ...given) {
+        set.push(given[0])
+        return limit.apply(this, given)
+      })
+      onTestFinished(() => void vi.restoreAllMocks())
+      const server = await sink(tls === 'none' ? {} : { tls })
+      server.faults.dot = async () => {
+        await vi.waitFor(() => expect(set.at(-1)).toBe(599_999), { timeout: 60_000 })
+        return null
+      }
+      const text = `Subject: a\r\n\r\n${'x'.repeat(998).concat('\r\n').repeat(kilobytes)}`
+      const more = { tls, ca, host: 'localhost' }
+      await destination(server.port, tls === 'none' ? {} : more, { contentMs: 599_999 }).deliver(
+        attempt(),
+        message(text),
+        never,
+      )
+      expect(server.messages).toHaveLength(1)
+    },
+  )
 
   test('hold for a TLS handshake', async () => {
     const server = await scripted([{ cut: 'stall' }])

@@ -59,6 +59,8 @@ export class Line {
   #held = ''
   /** The lines of a reply whose last one has not come. */
   #reply = ''
+  /** All of the content has gone, often long after it was written: only now the server has its ten minutes (D035). */
+  readonly #written = (): void => this.#conversation.contentWritten(false)
 
   /** Takes over what is read. `offers`: the answer to EHLO. `mostBytes`: of one reply. `hangUp` ends the session: null, because the
    *  server says that it is over. */
@@ -92,8 +94,9 @@ export class Line {
     else this.#command(['MAIL'], [mail])
   }
 
-  /** A command by itself. `done` hears whether it was answered with a success. */
+  /** A command by itself, of one line. `done` hears whether it was answered with a success. */
   ask(command: string, done: (isTaken: boolean) => void): void {
+    if (/[\r\n]/.test(command)) return this.#hangUp(new Error('a command of several lines'))
     this.#other = done
     this.#command(['other'], [command])
   }
@@ -193,7 +196,7 @@ export class Line {
       if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
       if (handingOver !== null) await handingOver()
       if (isOver()) return
-      this.#socket.write(content)
+      this.#socket.write(content, this.#written)
       this.#conversation.contentWritten(wireBytes < this.#socket.writableHighWaterMark)
     } catch (error) {
       if (!isOver()) this.#end({ kind: 'broken-off', error })
@@ -203,13 +206,15 @@ export class Line {
   async #pieces(content: Readable, wireBytes: number, isOver: () => boolean): Promise<void> {
     const dots = new Dots()
     for await (const piece of content as AsyncIterable<Buffer>) {
+      if (isOver()) return
       const isFull = !this.#socket.write(dots.add(piece))
       if (isFull) await this.#room()
-      if (isOver()) return
     }
+    // Whoever answered before had not seen the dot, and must not see it now.
+    if (isOver()) return
     const end = dots.end()
     if (dots.wireBytes !== wireBytes) throw new Error('the message was counted wrong')
-    this.#socket.write(end)
+    this.#socket.write(end, this.#written)
     this.#conversation.contentWritten(false)
   }
 
