@@ -1,5 +1,6 @@
 // Standard output and standard error are made when something is written to them; what is a terminal is told without them.
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, globSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { isatty } from 'node:tty'
 import { describe, expect, test } from 'vitest'
 import { isTerminal, StandardStream } from '../../../src/cli/terminal/standard-stream.ts'
@@ -36,4 +37,20 @@ test('the stream is made at the first write, and whoever listened before hears o
   stream.on('error', later)
   expect(process.stderr.listeners('error')).toContain(later)
   process.stderr.off('error', listener).off('error', later)
+})
+
+// Whoever draws on a terminal that goes away must not end a poll: Output listens to its streams, and to no others.
+test('what is drawn on is the stream that is listened to, and nobody else takes one of the process', () => {
+  const stream = Object.assign(new StandardStream(2), { isTTY: true })
+  const listener = (): void => {}
+  stream.on('error', listener)
+  expect(stream.terminal).toBe(process.stderr)
+  expect(process.stderr.listeners('error')).toContain(listener)
+  process.stderr.off('error', listener)
+  expect(Object.assign(new StandardStream(2), { isTTY: false }).terminal).toBeNull()
+  const src = join(import.meta.dirname, '../../../src')
+  const users = globSync('**/*.ts', { cwd: src }).filter((file) =>
+    /process\.(?:stdout|stderr)(?!\.columns)/.test(readFileSync(join(src, file), 'utf8')),
+  )
+  expect(users).toEqual(['cli/terminal/standard-stream.ts'])
 })
