@@ -31,6 +31,8 @@ export interface ConnectionOptions {
 /** How long to wait for one address before the next is tried; Node's own 250 ms gives up on slow lines (P003). */
 const ADDRESS_ATTEMPT_MS = 3000
 const KEEP_ALIVE_MS = 60_000
+/** From this length on V8 makes machine code of a regular expression at once. */
+const LONG_TEXT = 'x'.repeat(1_000)
 
 export interface ConnectionSink {
   /** `chunk` may change after return, unless the connection was paused meanwhile: then after the resume. */
@@ -83,6 +85,9 @@ export class Connection {
     // For STLS the socket is taken over by another one.
     const intake = isDirect && tlsMode !== 'starttls' ? new Intake(tlsMode === 'implicit') : null
     const { host, port } = proxy ?? options
+    // Node asks of every name whether it is an IPv6 address. Its expression is so large that V8 needs 3 ms to make byte code of it, and
+    // with the second name one more for machine code. That at once, for it is the same millisecond.
+    if (!net.isIPv4(host)) net.isIPv6(LONG_TEXT)
     const to = {
       host,
       port,
