@@ -5,8 +5,9 @@ import { type Cut, redact } from './redact.ts'
 
 const LIMIT = 200
 
-// Controls, format characters (zero-width, bidirectional, tags, BOM, soft hyphen), lone surrogates, line and paragraph ends.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+// Controls, format characters (zero-width, bidirectional, tags, BOM, soft hyphen), lone surrogates, line and paragraph ends. Made
+// where it is needed, for it takes V8 a while (readings.ts).
+const unsafe = (): RegExp => /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /** Most text is: looked at a character once, not in the tables of Unicode. */
 const PLAIN = /^[ -~]*$/
@@ -27,7 +28,7 @@ export function display(text: string, limit = LIMIT, cutBefore: Cut = 'none'): s
 export function escaped(text: string, limit = LIMIT): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text
   if (PLAIN.test(cut)) return cut
-  return cut.replace(UNSAFE, (character) => {
+  return cut.replace(unsafe(), (character) => {
     const point = character.codePointAt(0) ?? 0
     return point < 0x100 ? `\\x${point.toString(16).padStart(2, '0')}` : `\\u{${point.toString(16)}}`
   })

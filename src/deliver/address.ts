@@ -4,8 +4,9 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
-/** RFC 6531 3.3: as above, and letters, marks, digits and symbols of all scripts. */
-const UTF8_LOCAL_PART =
+/** RFC 6531 3.3: as above, and letters, marks, digits and symbols of all scripts. Made where it is needed, as in
+ *  redact/readings.ts. */
+const utf8LocalPart = (): RegExp =>
   /^(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+(?:\.(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+)*$/u
 const DOMAIN = /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/
 
@@ -16,7 +17,7 @@ export function isAddress(text: string): boolean {
 
 /** Is it an address whose local part may be UTF-8 (RFC 6531)? Its domain is in A-labels. The server must offer SMTPUTF8. */
 export function isUtf8Address(text: string): boolean {
-  return isMailbox(text, UTF8_LOCAL_PART)
+  return isMailbox(text, utf8LocalPart())
 }
 
 /** Is it a local part alone, as LMTP servers name the users of their machine? */

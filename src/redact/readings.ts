@@ -14,9 +14,10 @@ export interface Reading {
   readonly steps: number
 }
 
-/** What no reader sees: controls, format characters (zero width, soft hyphen), fillers, variation selectors. */
-const INVISIBLE = /[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
-const INVISIBLES = /(?:[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800])+/gu
+/** What no reader sees: controls, format characters (zero width, soft hyphen), fillers, variation selectors. Made where it is
+ *  needed: V8 goes through the tables of Unicode for it, most of a millisecond of each start. */
+const invisible = (): RegExp => /[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
+const invisibles = (): RegExp => /(?:[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800])+/gu
 const PRINTABLE = /^[ -~]*$/
 
 type Decode = (match: RegExpExecArray) => string
@@ -64,7 +65,7 @@ export type HasPiece = (key: number) => boolean
 /** False: no reading of `text` has a piece of a secret. The same as all of them would tell, in one pass and without making any: nearly
  *  every text is of that kind. True: one may have. */
 export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
-  if (!PLAIN.test(text) && (ESCAPED.test(text) || INVISIBLE.test(text))) return true
+  if (!PLAIN.test(text) && (ESCAPED.test(text) || invisible().test(text))) return true
   const { values: base64 } = BASE64
   const { values: hexadecimal } = HEX
   let key = 0
@@ -110,13 +111,13 @@ export function* readings(text: string, hasPiece: HasPiece): Generator<Reading> 
 
 /** `text` without what nobody sees. A secret is looked for in this form. */
 export function visibleText(text: string): string {
-  return PRINTABLE.test(text) ? text : text.replace(INVISIBLES, '')
+  return PRINTABLE.test(text) ? text : text.replace(invisibles(), '')
 }
 
 function visible(text: string): Reading {
   const same = { text, from: null, to: null, isRun: false, steps: 3 * text.length }
-  if (PRINTABLE.test(text) || !INVISIBLE.test(text)) return same
-  return replaced(same, INVISIBLES, () => '') ?? same
+  if (PRINTABLE.test(text) || !invisible().test(text)) return same
+  return replaced(same, invisibles(), () => '') ?? same
 }
 
 function* unescaped(reading: Reading): Generator<Reading> {

@@ -4,9 +4,10 @@
 /** Most text is, and needs no look at its characters. */
 const PLAIN = /^[ -~]*$/
 
-const WIDE =
+// Both are made where they are needed, as in redact/readings.ts.
+const wide = (): RegExp =>
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{1f300}-\u{1f64f}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
-const STANDS_ON_ANOTHER = /[\p{Mn}\p{Me}]/u
+const standsOnAnother = (): RegExp => /[\p{Mn}\p{Me}]/u
 
 /** The cells of text that is safe to print. */
 export function cellsOf(text: string): number {
@@ -17,8 +18,8 @@ export function cellsOf(text: string): number {
 }
 
 function cellsOfOne(character: string): number {
-  if (STANDS_ON_ANOTHER.test(character)) return 0
-  return WIDE.test(character) ? 2 : 1
+  if (standsOnAnother().test(character)) return 0
+  return wide().test(character) ? 2 : 1
 }
 
 /** The text with blanks behind it, or in front of it, in this many cells. A longer one stays as it is. */

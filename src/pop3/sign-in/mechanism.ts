@@ -82,5 +82,7 @@ export function secretIn(credentials: Credentials): string {
 /** The same octets however the text was typed: composed characters, and one kind of space (RFC 8265 §4.2, the successor of
  *  SASLprep). A second attempt with the text as typed is never made: it may lock the account (P075, spellings). */
 export function opaqueString(text: string): string {
+  // Nearly every text is, and needs no table of Unicode.
+  if (/^[ -~]*$/.test(text)) return text
   return text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
 }
