@@ -199,10 +199,18 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'nobody waits for the record of a delivery',
     file: 'src/poll/transfer/hand-over.ts',
-    from: 'await run.ledger.settle(',
-    to: 'void run.ledger.settle(',
+    from: 'await settled\n',
+    to: 'void settled\n',
     test: 'test/poll/transfer/hand-over.test.ts',
     title: 'the record of the first destination fails',
+  },
+  {
+    what: 'a message is offered without a place among those in doubt',
+    file: 'src/poll/transfer/hand-over.ts',
+    from: 'target.members.length === 0 ? await place(target) : null',
+    to: 'null as DeliveryError | null',
+    test: 'test/poll/transfer/in-doubt.test.ts',
+    title: 'has no more in doubt',
   },
   {
     what: 'DELE does not ask whether it was delivered',

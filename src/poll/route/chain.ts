@@ -2,7 +2,7 @@
 // one answers is recorded there, and the message waits for it.
 import type { Chain } from '../../deliver/destination.ts'
 import { concluded } from '../../deliver/answers/conclusions.ts'
-import { asPopfetchError, DeliveryError } from '../../errors.ts'
+import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import type { Delivery } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import { isPausedChain } from './paused.ts'
@@ -17,13 +17,14 @@ export interface FollowedChain extends Chain {
 }
 
 /** `target` has members. `delivery`: for which room may have been set aside at the first of them. `goesOn`: the message has
- *  waited for a day. */
+ *  waited for a day. `place`: gives it a place there (transfer/handing.ts), or says why not. */
 export function followed(
   target: Target,
   delivery: object,
   offered: Omit<Offered, 'error' | 'since'>,
   goesOn: boolean,
   destinations: AccountDestinations,
+  place: (member: Target) => Promise<PopfetchError | null>,
 ): FollowedChain {
   let keptBy: Closed | null = null
   const since = new Map(target.members.map((member) => [member.name, destinations.closings(member)]))
@@ -42,6 +43,8 @@ export function followed(
     async closed(name) {
       const { member, recipient } = find(name)
       const isFirst = member === target
+      const stopped = await place(isFirst ? (target.members[0] ?? target) : member)
+      if (stopped !== null) return stopped
       let closed = closedAt(member, recipient) ?? beingTried(member, target)
       if (closed === null && !isFirst && destinations.envelopeRefusals.isOver(member)) return tooManyRefused(member)
       if (closed === null && !isFirst) member.offered++

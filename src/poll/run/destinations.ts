@@ -1,7 +1,6 @@
 // The destinations of a run: opened at first use, shared by all accounts, closed at the end. What a kind of destination is
 // opened with, its file in config/destinations/ says.
 // A destination that is down stays so for this poll: nobody asks it again (D032, one cause refuses everything).
-import { concluded } from '../../deliver/answers/conclusions.ts'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
@@ -17,12 +16,14 @@ import { firstOf } from '../../deliver/first-of.ts'
 import { filledAddress, namesAccount, namesMailbox } from '../../deliver/placeholders.ts'
 import { openDestination, partOf, placeOf } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
+import { Slots } from '../../deliver/slots.ts'
 import { sweepSpool } from '../../deliver/disk/spool-files.ts'
 import type { SignIns } from '../../oauth/oauth.ts'
-import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { placesIn } from '../delivered-to.ts'
 import type { Pace } from '../rests/paces.ts'
+import { gone, goneError } from './gone.ts'
 import { secretMark } from '../rests/secret-mark.ts'
 
 /** One destination as one account uses it. */
@@ -43,6 +44,8 @@ export interface Target {
   /** This many messages are offered at once at most, as it is now. A message that waits there for its turn cannot profit from
    *  the answers to others. */
   readonly atOnce: () => number
+  /** The places of messages that it may have and the ledger does not know of (transfer/handing.ts): as many as go there at once. */
+  readonly handOvers: Slots
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
   /** The members of a first-of, in their order. The first one's trouble stands here, not there. */
@@ -89,6 +92,7 @@ interface Opened {
   readonly key: string
   readonly part: string
   readonly atOnce: () => number
+  readonly handOvers: Slots
   readonly hasNext: boolean
   readonly members: readonly Target[]
   readonly secretMark: Target['secretMark']
@@ -197,7 +201,7 @@ export class Destinations implements AsyncDisposable {
       // Its secret is the first one's, as its key is.
       const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
       const hasNext = members.length > 1
-      const { rates = [], atOnce = endless } = targets[0] ?? {}
+      const { rates = [], atOnce = endless, handOvers = new Slots(Infinity) } = targets[0] ?? {}
       return {
         destination,
         recipientsFor,
@@ -205,6 +209,7 @@ export class Destinations implements AsyncDisposable {
         key,
         part,
         atOnce,
+        handOvers,
         hasNext,
         members: targets,
         secretMark: mark,
@@ -234,7 +239,8 @@ export class Destinations implements AsyncDisposable {
     const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
     const rates = this.#ratesOf(key)
     // One message is prepared while another one is sent.
-    const usual = 'concurrency' in config ? 2 * config.concurrency : Infinity
+    const concurrency = 'concurrency' in config ? config.concurrency : Infinity
+    const usual = 2 * concurrency
     const atOnce = (): number => destination.atOnce ?? usual
     return {
       destination,
@@ -243,6 +249,7 @@ export class Destinations implements AsyncDisposable {
       key,
       part: partOf(settings),
       atOnce,
+      handOvers: new Slots(destination.remembers ? Infinity : concurrency),
       hasNext: false,
       members: [],
       secretMark: mark,
@@ -312,13 +319,6 @@ async function knownPlaces(ledger: Pick<Ledger, 'accounts'>): Promise<ReadonlySe
   return new Set(accounts.flatMap(({ facts }) => placesIn(facts)))
 }
 
-function goneError(name: string): DeliveryError {
-  return new DeliveryError(
-    `messages are waiting for the destination ${name}, which is no longer configured: put it back, or popfetch state rename --destination ${name} NEW`,
-    { ...concluded('ACT', 'not configured'), retry: 'never' },
-  )
-}
-
 function targetOf(name: string, opened: Opened): Target {
   const {
     destination,
@@ -327,6 +327,7 @@ function targetOf(name: string, opened: Opened): Target {
     key,
     part,
     atOnce,
+    handOvers,
     hasNext,
     members,
     secretMark: mark,
@@ -340,6 +341,7 @@ function targetOf(name: string, opened: Opened): Target {
     key,
     part,
     atOnce,
+    handOvers,
     hasNext,
     members: members.map((member, at) => ({
       ...member,
@@ -374,26 +376,9 @@ function goneOf(name: string): Opened {
     key: `gone ${name}`,
     part: `gone ${name}`,
     atOnce: endless,
+    handOvers: new Slots(Infinity),
     hasNext: false,
     members: [],
     ...NO_SECRET,
-  }
-}
-
-/** In place of a destination that was taken out of the configuration while messages wait for it. */
-function gone(name: string): Destination {
-  const refuse = (): Promise<never> => Promise.reject(goneError(name))
-  return {
-    description: name,
-    recipients: [],
-    spool: null,
-    // A message that may have arrived there is not sent again when the destination is back.
-    remembers: false,
-    ready: refuse,
-    probe: refuse,
-    recall: refuse,
-    census: () => Promise.resolve(null),
-    deliver: refuse,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }

@@ -8,6 +8,7 @@ import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
+import { HandingOver } from './handing.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
 import { followed, passesBy, waitingFor } from '../route/chain.ts'
@@ -18,7 +19,7 @@ import { LOST_ANSWERS } from '../plan/lost-answers.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
 import { dueAfterMs, holdReason, nextTryText } from '../rests/next-try.ts'
-import type { Closed } from '../run/destinations.ts'
+import type { Closed, Target } from '../run/destinations.ts'
 import type { MessageSettled } from '../report.ts'
 import type { Tally } from '../tally.ts'
 import type { Visit } from '../visit.ts'
@@ -171,16 +172,20 @@ async function handOne(
   tried: DeliveryError | null,
 ): Promise<Result> {
   const { lease, run, tally } = visit
-  const result = await attempt(job, due, message, visit, tried)
+  using handing = new HandingOver()
+  const result = await attempt(job, due, message, visit, handing, tried)
   const { outcome, kept } = result
   const { recipient, target, before } = due
-  await run.ledger.settle(lease, {
+  const settled = run.ledger.settle(lease, {
     key: { uidl: job.uidl, copy: job.copy },
     destination: target.name,
     recipient,
     outcome,
     received,
   })
+  // Not after the commit: the next hand-over goes with the same one, behind it.
+  handing[Symbol.dispose]()
+  await settled
   const about = {
     uidl: job.uidl,
     copy: job.copy,
@@ -212,6 +217,7 @@ async function attempt(
   due: Due,
   message: Message,
   { account, run, destinations, envelopeRefusals, tally, lease, history }: Visit,
+  handing: HandingOver,
   triedBefore: DeliveryError | null,
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
@@ -223,10 +229,10 @@ async function attempt(
   }
   using _ = await destinations.turn(target, recipient)
   using admitted = await envelopeRefusals.admit(target)
-  if (admitted === null) {
-    const { message: text } = tooManyRefused(target)
-    return { outcome: { state: 'failed', error: text, retryAfterMs: 0, counts: false }, holdReason: null, kept: 'own' }
-  }
+  if (admitted === null) return notOffered(tooManyRefused(target))
+  const place = (member: Target): Promise<DeliveryError | null> => handing.begin(member, run.deliverySignal)
+  const stopped = target.members.length === 0 ? await place(target) : null
+  if (stopped !== null) return notOffered(stopped)
   // What another one was answered meanwhile may be the destination's.
   const goesOn = isOverdue(job, history)
   const closed = closedAt(target, recipient)
@@ -243,7 +249,7 @@ async function attempt(
     refusedBefore: before?.state === 'refused',
     bytes: job.sizeBytes ?? message.sizeBytes,
   }
-  const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations)
+  const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations, place)
   try {
     if (triedBefore !== null) throw triedBefore
     const receipt = await target.destination.deliver(
@@ -299,6 +305,11 @@ async function attempt(
     const next = state === 'refused' ? { next: nextTryText(answer) } : {}
     return { ...failed, ...next, holdReason: holdReason(answer, tried) }
   }
+}
+
+function notOffered({ message }: PopfetchError): Result {
+  const outcome = { state: 'failed', error: message, retryAfterMs: 0, counts: false } as const
+  return { outcome, holdReason: null, kept: 'own' }
 }
 
 /** After an answer that was lost it is asked again where it was. */

@@ -54,6 +54,22 @@ test('changes asked for in one turn of the event loop share a transaction, in th
   expect(transactions()).toBe(2)
 })
 
+test('what the next two turns of the event loop bring goes along, and what comes later does not', async () => {
+  const { commit, add, transactions, values } = await bench()
+  const asked: Promise<void>[] = []
+  const ask = (left: number): void => {
+    asked.push(commit.submit(add(`${left}`)))
+    if (left > 1) setImmediate(() => ask(left - 1))
+  }
+  ask(4)
+  await asked[0]
+  expect(values()).toEqual(['4', '3', '2'])
+  await new Promise(setImmediate)
+  await Promise.all(asked)
+  expect(transactions()).toBe(2)
+  expect(values()).toEqual(['4', '3', '2', '1'])
+})
+
 test('where the file is gone, that is what is told, whatever SQLite says; nothing is committed', async () => {
   const { commit, add, values } = await bench(30_000, () => {
     throw bug('it is gone')
