@@ -76,16 +76,33 @@ const WORD = /=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?\s]*)\?=/gi
 const BETWEEN = /(\?=)\s+(?==\?[^?\s]{1,80}\?[bq]\?)/gi
 
 function decoded(value: string): string {
-  if (!value.includes('=?')) return value
-  return value.replace(BETWEEN, '$1').replace(WORD, (word, charset: string, encoding: string, text: string) => {
-    const bytes = encoding.toLowerCase() === 'b' ? Buffer.from(text, 'base64') : quoted(text)
+  const last = value.lastIndexOf('=?')
+  if (last < 0) return value
+  const end = value.indexOf('?=')
+  // Nearly always there is one word, or none is followed by another.
+  const joined = end >= 0 && end < last ? value.replace(BETWEEN, '$1') : value
+  return joined.replace(WORD, (word, charset: string, encoding: string, text: string) => {
+    const bytes = encoding === 'b' || encoding === 'B' ? Buffer.from(text, 'base64').toString('latin1') : quoted(text)
+    if (areTheirCharacters(bytes, charset)) return bytes
     try {
-      return decoderOf(charset).decode(bytes)
+      return decoderOf(charset).decode(Buffer.from(bytes, 'latin1'))
     } catch {
       // A charset that nobody knows.
       return word
     }
   })
+}
+
+/** From 0xa0 on a byte is the character of that number too. All of these mean windows-1252 today (the Encoding Standard, 4.2). */
+const LATIN: ReadonlySet<string> = new Set(['iso-8859-1', 'us-ascii', 'windows-1252'])
+/** A byte up to 0x7f is the character of that number. */
+const ASCII_AND_MORE: ReadonlySet<string> = new Set([...LATIN, 'utf-8'])
+const WITHOUT_C1 = /^[\0-\x7f\xa0-\xff]*$/
+
+/** Are they the characters that a decoder would make of them? Asked first, because a decoder takes longer than all the rest. */
+function areTheirCharacters(bytes: string, charset: string): boolean {
+  const name = charset.toLowerCase()
+  return LATIN.has(name) ? WITHOUT_C1.test(bytes) : ASCII_AND_MORE.has(name) && ASCII.test(bytes)
 }
 
 /** Making one costs more than what it decodes. */
@@ -101,9 +118,24 @@ function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
   return decoder
 }
 
-function quoted(text: string): Buffer {
-  const bytes = text
-    .replaceAll('_', ' ')
-    .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return Buffer.from(bytes, 'latin1')
+/** A character for each byte. */
+function quoted(text: string): string {
+  const spaced = text.includes('_') ? text.replaceAll('_', ' ') : text
+  let bytes = ''
+  let done = 0
+  for (let at = spaced.indexOf('='); at >= 0; at = spaced.indexOf('=', at + 1)) {
+    const byte = hexDigit(spaced.charCodeAt(at + 1)) * 16 + hexDigit(spaced.charCodeAt(at + 2))
+    if (byte < 0) continue
+    bytes += spaced.slice(done, at) + String.fromCharCode(byte)
+    done = at + 3
+    at += 2
+  }
+  return bytes + spaced.slice(done)
+}
+
+/** Far below 0 where it is none. */
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  const letter = code | 32
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1000
 }
