@@ -1,6 +1,7 @@
 // Builds dist/: one small start file and chunks that are loaded at first use. Third-party code is bundled, because
 // resolving and reading its many files was most of the start-up time (yargs 49 ms, zod 40 ms, yaml 19 ms).
 import { globSync } from 'node:fs'
+import * as promised from 'node:fs/promises'
 import { basename, relative } from 'node:path'
 import { defineConfig, rolldown } from 'rolldown'
 import { licences } from './.build/licences.js'
@@ -65,11 +66,35 @@ const builtins = {
   name: 'builtins',
   renderChunk: (code) =>
     code.replace(/^import (?:(?:\* as )?([\w$]+),? ?)?(\{.+\})? ?from "([a-z].*)";$/gm, (_, whole, names, id) =>
-      [whole, names?.replaceAll(' as ', ': ')]
-        .filter((left) => left !== undefined)
-        .map((left) => `const ${left} = globalThis.process.getBuiltinModule("${id}");`)
-        .join('\n'),
+      id === 'node:fs/promises'
+        ? late(names)
+        : [whole, names?.replaceAll(' as ', ': ')]
+            .filter((left) => left !== undefined)
+            .map((left) => `const ${left} = ${builtin(id)};`)
+            .join('\n'),
     ),
+}
+
+const builtin = (id) => `globalThis.process.getBuiltinModule("${id}")`
+
+// What Node loads with node:fs/promises (readline, watchers of files) takes two milliseconds of each start: it is loaded at the first
+// call. What asks about a file is called as node:fs has it, which is loaded anyway.
+const ASKED = ['lstat', 'readdir', 'readlink', 'realpath', 'stat', 'statfs', 'unlink']
+
+function late(names) {
+  const all = names
+    .slice(1, -1)
+    .split(',')
+    .map((one) => one.trim().split(' as '))
+  const one = ([name, local = name]) => {
+    if (typeof promised[name] !== 'function') throw new Error(`cannot take ${name} of node:fs/promises late`)
+    // Of the two in node:fs the native one is that of node:fs/promises.
+    const call = name === 'realpath' ? 'realpath.native' : name
+    return ASKED.includes(name)
+      ? `${local} = ${builtin('node:util')}.promisify(${builtin('node:fs')}.${call})`
+      : `${local} = (...given) => ${builtin('node:fs/promises')}.${name}(...given)`
+  }
+  return `const ${all.map(one).join(', ')};`
 }
 
 // string-width makes emoji tables when it is loaded, 20 ms of every command line with an option. Text of plain ASCII, as

@@ -4,11 +4,11 @@
 // link. One rule: what another user could have written, or could exchange, is refused with the command that mends it, and
 // never changed. What a refusal means for mail (its code, its words) is for the caller.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats } from 'node:fs'
-import { type FileHandle, lstat, open, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from './display.ts'
 import { isContainer } from './environment.ts'
 import { errnoOf } from './errors.ts'
+import { closeFile, lstat, openFile, readlink, readPart, statFile } from './own-file/calls.ts'
 import { isPrivateGroup, isRoot } from './owners.ts'
 
 /** Our user id. Null: neither owners nor modes are judged, in a container that says so (a NAS shows 0777), and on a system
@@ -64,10 +64,10 @@ export class OwnFile implements AsyncDisposable {
   readonly stats: Stats
   /** What is wrong with it; [] in most cases. */
   readonly faults: readonly Fault[]
-  readonly #handle: FileHandle
+  readonly #fd: number
 
-  private constructor(handle: FileHandle, stats: Stats, faults: readonly Fault[]) {
-    this.#handle = handle
+  private constructor(fd: number, stats: Stats, faults: readonly Fault[]) {
+    this.#fd = fd
     this.stats = stats
     this.faults = faults
   }
@@ -79,13 +79,13 @@ export class OwnFile implements AsyncDisposable {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
     // A device may do something when it is opened.
     if (place.stats !== null && isSpecial(place.stats)) throw new ForeignFile(NOT_REGULAR)
-    const handle = await open(place.real, O_RDONLY | O_NONBLOCK | O_NOCTTY | (place.isDescriptor ? 0 : O_NOFOLLOW))
+    const fd = await openFile(place.real, O_RDONLY | O_NONBLOCK | O_NOCTTY | (place.isDescriptor ? 0 : O_NOFOLLOW))
     try {
-      const stats = await handle.stat()
+      const stats = await statFile(fd)
       if (!stats.isFile()) throw new ForeignFile(NOT_REGULAR)
-      return new OwnFile(handle, stats, [...(await faultsOfFile(place.real, stats, rules)), ...place.faults])
+      return new OwnFile(fd, stats, [...(await faultsOfFile(place.real, stats, rules)), ...place.faults])
     } catch (error) {
-      await handle.close()
+      await closeFile(fd)
       throw error
     }
   }
@@ -96,7 +96,7 @@ export class OwnFile implements AsyncDisposable {
     let length = 0
     for (;;) {
       const part = Buffer.allocUnsafe(Math.min(READ_BYTES * 16, Math.max(READ_BYTES, this.stats.size - length + 1)))
-      const { bytesRead } = await this.#handle.read(part, 0, part.length, length)
+      const { bytesRead } = await readPart(this.#fd, part, 0, part.length, length)
       if (bytesRead === 0) return Buffer.concat(parts, length)
       parts.push(part.subarray(0, bytesRead))
       length += bytesRead
@@ -108,7 +108,7 @@ export class OwnFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close()
+    await closeFile(this.#fd)
   }
 }
 

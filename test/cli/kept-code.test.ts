@@ -18,7 +18,7 @@ import { temporaryDirectory } from '../ledger/scene.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { BIN, ended, type Ended } from './child.ts'
 
-/** Tells which scripts are made, and whether V8 took the code that was kept of each. */
+/** Tells which scripts are made, and whether V8 took the code that was kept of each; and which of Node's modules were loaded. */
 const WITNESS = `data:text/javascript,${encodeURIComponent(`
   import vm from 'node:vm'
   const names = []
@@ -30,7 +30,11 @@ const WITNESS = `data:text/javascript,${encodeURIComponent(`
       if (name) names.push(name + ' ' + (options.cachedData === undefined ? 'compiled' : this.cachedDataRejected ? 'refused' : 'kept'))
     }
   }
-  process.on('exit', () => process.getBuiltinModule('node:fs').writeFileSync(process.env.WITNESS, names.sort().join('\\n')))
+  process.on('exit', () => {
+    const modules = process.moduleLoadList.filter((name) => name.startsWith('NativeModule ')).map((name) => name.slice(13))
+    const seen = JSON.stringify({ scripts: names.sort(), modules })
+    process.getBuiltinModule('node:fs').writeFileSync(process.env.WITNESS, seen)
+  })
 `)}`
 
 let home: string
@@ -50,6 +54,8 @@ afterEach(async () => {
 interface Run extends Ended {
   /** The chunks that were run as scripts, and how each was compiled. */
   readonly scripts: readonly string[]
+  /** Node's own. */
+  readonly modules: readonly string[]
 }
 
 async function popfetch(
@@ -65,8 +71,7 @@ async function popfetch(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const result = await ended(child)
-  const names = readFileSync(witness, 'utf8')
-  return { ...result, scripts: names === '' ? [] : names.split('\n') }
+  return { ...result, ...(JSON.parse(readFileSync(witness, 'utf8')) as Pick<Run, 'scripts' | 'modules'>) }
 }
 
 const poll = (env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<Run> =>
@@ -231,6 +236,15 @@ describe('a configuration that was checked', () => {
     expect(readFileSync(join(folder(), name), 'latin1')).not.toContain('secret')
     expect((await poll()).scripts).toEqual(KEPT)
     expect(statSync(join(folder(), name))).toMatchObject({ mtimeMs, ino })
+  })
+
+  test('is enough for a poll that loads of Node what it needs: nothing that reads lines, watches files or measures', async () => {
+    await poll()
+    const { scripts, modules } = await poll()
+    expect(scripts).toEqual(KEPT)
+    expect(modules).toContain('net')
+    for (const rare of ['internal/fs/promises', 'internal/readline/interface', 'internal/fs/watchers', 'perf_hooks'])
+      expect(modules).not.toContain(rare)
   })
 
   test('is checked again once it has changed, and its mistakes are told', async () => {
