@@ -160,12 +160,13 @@ export function sameConfiguration(a: unknown, b: unknown): boolean {
 /** What differs for two parts of a configuration that do not say the same. Of use in this process alone: nobody learns a secret of
  *  it. */
 export function keyOfConfiguration(part: unknown): string {
-  return createHmac('sha256', KEY)
+  key ??= randomBytes(32)
+  return createHmac('sha256', key)
     .update(JSON.stringify([part, textsIn(part)]))
     .digest('base64')
 }
 
-const KEY = randomBytes(32)
+let key: Buffer | null = null
 
 /** The secrets that are written out somewhere in it, in its order. */
 function textsIn(value: unknown): readonly string[] {
