@@ -118,6 +118,38 @@ describe('the code of a poll', () => {
     expect((await poll()).scripts).toEqual(KEPT)
   })
 
+  test('is made once more after the first poll without mail, for most have none, and then not again', async () => {
+    const inbox = server.mailbox('alice')
+    inbox.add('Subject: first\r\n\r\ntext\r\n')
+    await poll()
+    const { size: large } = statSync(only())
+    expect((await poll()).scripts).toEqual(KEPT)
+    expect((await poll()).scripts).toEqual(IDLE)
+    expect((await poll()).scripts).toEqual(['poll compiled', 'rolldown-runtime kept', 'start kept'])
+    const small = statSync(only())
+    expect(small.size).toBeLessThan(large)
+    expect((await poll()).scripts).toEqual(IDLE)
+    inbox.add('Subject: second\r\n\r\ntext\r\n')
+    expect((await poll()).scripts).toEqual(KEPT)
+    expect((await poll()).scripts).toEqual(KEPT)
+    expect((await poll()).scripts).toEqual(IDLE)
+    expect(statSync(only())).toMatchObject({ size: small.size, ino: small.ino })
+  })
+
+  test('is made once more by whatever poll comes then', async () => {
+    const inbox = server.mailbox('alice')
+    await poll()
+    await poll()
+    expect((await poll()).scripts).toEqual(IDLE)
+    inbox.add('Subject: new\r\n\r\ntext\r\n')
+    expect((await poll()).scripts).toEqual(ONE_AGAIN)
+    const { ino } = statSync(only())
+    expect((await poll()).scripts).toEqual(KEPT)
+    expect((await poll()).scripts).toEqual(IDLE)
+    expect((await poll()).scripts).toEqual(IDLE)
+    expect(statSync(only()).ino).toBe(ino)
+  })
+
   test.each([
     [
       'a poll that failed',
