@@ -99,6 +99,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/network/dial.ts',
+    // Makes a list of addresses, and no connection.
+    'src/deliver/network/private-network.ts',
     'src/ledger/postgres/connection/connection.ts',
     'src/daemon/control/server.ts',
     'src/daemon/control/client.ts',
