@@ -26,6 +26,19 @@ const TAB = 0x09
 /** Rows, and bytes of text, that are parsed into a page before they are added to the rest: V8 is slow at memory that can grow. */
 const PAGE_ROWS = 4096
 const PAGE_BYTES = 65_536
+/** The first page: most mailboxes hold little, and a process polls a thousand of them. */
+const FIRST_ROWS = 64
+const FIRST_BYTES = 4096
+
+interface Page {
+  readonly numbers: Uint32Array<ArrayBuffer>
+  readonly ends: Uint32Array<ArrayBuffer>
+  readonly texts: Buffer
+}
+
+function pageOf(rows: number, bytes: number): Page {
+  return { numbers: new Uint32Array(rows), ends: new Uint32Array(rows), texts: Buffer.allocUnsafe(bytes) }
+}
 
 /** No message number and no UIDL of RFC 1939 is longer. */
 const ORDINARY_DIGITS = 9
@@ -36,11 +49,7 @@ export class ListParser {
   readonly #ends = new GrowingBytes(LISTING_LIMIT * 4)
   /** With room for a stand-in in each line. */
   readonly #texts = new GrowingBytes(LISTING_BYTES_LIMIT + LISTING_LIMIT * 80)
-  readonly #page = {
-    numbers: new Uint32Array(PAGE_ROWS),
-    ends: new Uint32Array(PAGE_ROWS),
-    texts: Buffer.allocUnsafe(PAGE_BYTES),
-  }
+  #page = pageOf(FIRST_ROWS, FIRST_BYTES)
   #pageRows = 0
   #pageBytes = 0
   /** Bytes of text on the earlier pages. */
@@ -77,7 +86,7 @@ export class ListParser {
 
   /** A fast path for ordinary lines, with the same result as #anyLine. Returns where the next line starts. */
   #ordinaryLine(bytes: Buffer, start: number): number {
-    const { texts } = this.#page
+    const { numbers, texts } = this.#page
     let at = start
     let byte = bytes[at]
     let number = 0
@@ -85,7 +94,7 @@ export class ListParser {
       number = number * 10 + (byte - 0x30)
       byte = bytes[++at]
     }
-    const hasRoom = this.#pageRows < PAGE_ROWS && this.#pageBytes + ORDINARY_BYTES < PAGE_BYTES
+    const hasRoom = this.#pageRows < numbers.length && this.#pageBytes + ORDINARY_BYTES < texts.length
     if (!hasRoom || byte !== SPACE || number === 0 || at - start > ORDINARY_DIGITS || isBlank(bytes[at + 1]))
       return this.#anyLine(bytes, start)
     let size = this.#pageBytes
@@ -141,7 +150,12 @@ export class ListParser {
 
   #push(number: number, bytes: Buffer, start: number, end: number): void {
     if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
-    if (this.#pageRows === PAGE_ROWS || this.#pageBytes + end - start >= PAGE_BYTES) this.#turnPage()
+    const { numbers, texts } = this.#page
+    if (this.#pageRows === numbers.length || this.#pageBytes + end - start >= texts.length) {
+      this.#turnPage()
+      // One that holds the longest line.
+      if (numbers.length < PAGE_ROWS) this.#page = pageOf(PAGE_ROWS, PAGE_BYTES)
+    }
     const size = this.#pageBytes + bytes.copy(this.#page.texts, this.#pageBytes, start, end)
     this.#enter(number, size)
   }

@@ -144,6 +144,20 @@ describe('a size', () => {
 })
 
 describe('a listing', () => {
+  // It is parsed a page at a time: 64 rows and 4 KiB first, then 4096 and 64 KiB.
+  it.each([
+    ...[63, 64, 65, 4159, 4160, 4161].map((rows) => [rows, 1, rows] as const),
+    ...[63, 64, 65, 100, 200, 4090, 4095, 4096, 4097, 16_000].map((bytes) => [300, bytes, 2] as const),
+  ])('of %i lines with texts of %i bytes, from the %i. line on, is whole', (rows, bytes, from) => {
+    const texts = Array.from({ length: rows }, (_, at) => `${at}`.padEnd(at + 1 < from ? 1 : bytes, 'x'))
+    const all = latin1(texts.map((text, at) => `${at + 1} ${text}\r\n`).join(''))
+    const found = Listing.ofFew(parsed(...pieces(all, 10_000)), parsed(...pieces(all, 10_000)))
+    expect(found.length).toBe(rows)
+    expect(found.slice(0, rows).map(({ number, uidl }) => `${number} ${uidl}`)).toEqual(
+      texts.map((text, at) => `${at + 1} ${text}`),
+    )
+  })
+
   it('joins both answers by number (P086, P087)', () => {
     const listing = Listing.ofFew(
       parsed(latin1('1 100\r\n2 200\r\n4 400\r\n')),
