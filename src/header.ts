@@ -100,9 +100,10 @@ export function headerFacts(header: Buffer): HeaderFacts {
   return factsOf(latin1(header))
 }
 
-/** The same of a whole message. */
-export function messageFacts(message: Buffer): HeaderFacts {
-  return factsOf(headerText(message))
+/** The same of a whole message, and the length of what splitHeader gives. */
+export function messageFacts(message: Buffer): HeaderFacts & { readonly headerBytes: number } {
+  const text = headerText(message)
+  return { ...factsOf(text), headerBytes: text.length }
 }
 
 function factsOf(text: string): HeaderFacts {
@@ -178,14 +179,10 @@ export function stateBytes(header: Buffer): number {
 
 /** The first such field's value, unfolded (RFC 5322 section 2.2.3), without white space around it; null without one. */
 export function field(header: Buffer, name: string): string | null {
+  const text = latin1(header)
   const wanted = name.toLowerCase()
-  let found: string | null = null
-  eachField(latin1(header), (each, value) => {
-    if (each !== wanted) return true
-    found = unfold(value)
-    return false
-  })
-  return found
+  const at = nextOf(text, wanted, 0)
+  return at === null ? null : unfold(text.slice(at.begin, at.end))
 }
 
 /** The same for several fields, in their order and in one go; names in lower case. */
@@ -200,11 +197,11 @@ export function firstFields(header: Buffer, names: readonly string[]): readonly 
 
 /** All such fields' values, unfolded, from the top. */
 export function fields(header: Buffer, name: string): readonly string[] {
+  const text = latin1(header)
   const wanted = name.toLowerCase()
   const found: string[] = []
-  eachField(latin1(header), (each, value) => {
-    if (each === wanted) found.push(unfold(value))
-  })
+  for (let at = nextOf(text, wanted, 0); at !== null; at = nextOf(text, wanted, at.end))
+    found.push(unfold(text.slice(at.begin, at.end)))
   return found
 }
 
@@ -240,6 +237,18 @@ function eachField(text: string, visit: (name: string, value: string) => boolean
     const name = colon < end ? fieldName(text, start, colon) : ''
     if (visit(name, text.slice(name === '' ? start : colon + 1, end)) === false) return
   }
+}
+
+/** Where the value of the first field of this name in lower case is, from `start` on, the beginning of a field; null: there is none. Most
+ *  messages have few of those that are asked for: others are passed over by their first letter. */
+function nextOf(text: string, name: string, start: number): { readonly begin: number; readonly end: number } | null {
+  const letter = name.charCodeAt(0) | LOWER
+  for (let at = start, end = start; at < text.length; at = end) {
+    end = fieldEnd(text, at)
+    const begin = (text.charCodeAt(at) | LOWER) === letter ? valueStart(text, at, name) : -1
+    if (begin >= 0) return { begin, end }
+  }
+  return null
 }
 
 /** Behind the line end of the field that begins at `start`, and of its folds. */

@@ -17,7 +17,8 @@ export function isAddress(text: string): boolean {
 
 /** Is it an address whose local part may be UTF-8 (RFC 6531)? Its domain is in A-labels. The server must offer SMTPUTF8. */
 export function isUtf8Address(text: string): boolean {
-  return isMailbox(text, utf8LocalPart())
+  // Nearly all are ASCII, and cost less so.
+  return isMailbox(text, LOCAL_PART) || isMailbox(text, utf8LocalPart())
 }
 
 /** Is it a local part alone, as LMTP servers name the users of their machine? */

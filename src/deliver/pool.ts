@@ -71,6 +71,11 @@ export class Pool<Session extends Pooled> implements AsyncDisposable {
     this.#capacity = this.#options.concurrency
   }
 
+  /** An idle session, of one's own until `release`; null: there is none. */
+  acquireIdle(): Session | null {
+    return this.#takeIdle()
+  }
+
   /** A session of one's own until `release`. Rejects with what opening one failed with, when there is no other to wait
    *  for. */
   async acquire(signal: AbortSignal): Promise<Session> {

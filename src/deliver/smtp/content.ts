@@ -28,14 +28,17 @@ export interface Content {
 export class SpoolError extends Error {}
 
 /** `prefix`: the fields on top, latin1. `change`: what is changed in the header below them; null: nothing. */
-export async function contentOf(message: Message, prefix: string, change: HeaderChange | null): Promise<Content> {
+export function contentOf(message: Message, prefix: string, change: HeaderChange | null): Content | Promise<Content> {
   const { body, sizeBytes } = message
   if (body.kind === 'file') {
     const source = (): AsyncIterable<Buffer> =>
       change === null ? receivedChunks(message) : changedChunks(receivedChunks(message), change)
-    const content = await streamedContent(prefix, source)
+    const isAsReceived = body.form.lineEndings === 'crlf'
     // In a file with LF line ends nobody can tell which of them were bare.
-    return { ...content, repaired: content.repaired && body.form.lineEndings === 'crlf' }
+    return streamedContent(prefix, source).then((content) => ({
+      ...content,
+      repaired: content.repaired && isAsReceived,
+    }))
   }
   if (body.bytes.length !== sizeBytes) throw new SpoolError(otherSize(sizeBytes, body.bytes.length))
   const received = change === null ? body.bytes : changed(body.bytes, change)

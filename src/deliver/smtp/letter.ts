@@ -77,12 +77,14 @@ export function envelopeFor({ sender, ownSender, recipient }: Letter, utf8: bool
 }
 
 /** The bytes as they are to be sent; null: they have a bare CR or LF, and are not to be sent. */
-export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promise<Content | null> {
+export function contentOfLetter(letter: Letter, config: SmtpConfig): Content | null | Promise<Content | null> {
   const { message, prefix, recipient } = letter
   const renamed = config.deliveredTo === 'rename' ? recipient : null
   const change = mayNeedChange(message.header) ? changeFor(renamed) : null
-  const content = await contentOf(message, prefix, change)
-  return content.repaired && config.bareNewlines === 'refuse' ? null : content
+  const fit = (content: Content): Content | null =>
+    content.repaired && config.bareNewlines === 'refuse' ? null : content
+  const content = contentOf(message, prefix, change)
+  return content instanceof Promise ? content.then(fit) : fit(content)
 }
 
 /** Throws for what must not be sent: to nobody, or round and round (D046, D115). */

@@ -54,7 +54,8 @@ export class Offers {
 
   /** Resolves with what a receipt says. Rejects with Untaken, with DeliveryError, or with what reading the message failed with. */
   async make(letter: Letter, signal: AbortSignal): Promise<string> {
-    const content = await contentOfLetter(letter, this.#config)
+    const making = contentOfLetter(letter, this.#config)
+    const content = making instanceof Promise ? await making : making
     if (content === null) return this.#asAttachment(letter, unsendable(), signal)
     try {
       return await this.#send(letter, content, signal)
@@ -127,7 +128,7 @@ export class Offers {
     }
     let session: SmtpSession
     try {
-      session = await this.#pool.acquire(signal)
+      session = this.#pool.acquireIdle() ?? (await this.#pool.acquire(signal))
     } catch (error) {
       if (!(error instanceof SmtpFailure)) throw error
       return new Untaken(error, conclude(error, usual), letter.sender.address)

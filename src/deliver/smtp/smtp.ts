@@ -39,6 +39,7 @@ class SmtpDestination implements Destination {
   readonly recipients: readonly string[]
   readonly spool = null
   readonly remembers = false
+  readonly relays = true
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
   readonly #limits: SmtpLimits
@@ -138,14 +139,20 @@ class SmtpDestination implements Destination {
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     if (this.#broken !== null) throw this.#broken
-    const leave = await this.#slots.take(signal).catch((cause: unknown) => {
-      const text = `${this.description}: stopped before it was tried: it will be tried again`
-      throw new DeliveryError(text, { ...concluded('TEMP', 'ours', { counts: false }), cause })
-    })
+    const leave = (signal.aborted ? null : this.#slots.takeAtOnce()) ?? (await this.#slot(signal))
     try {
       return await this.#deliver(letterOf(attempt, message, this.#config, this.#context), signal)
     } finally {
       leave()
+    }
+  }
+
+  async #slot(signal: AbortSignal): Promise<() => void> {
+    try {
+      return await this.#slots.take(signal)
+    } catch (cause) {
+      const text = `${this.description}: stopped before it was tried: it will be tried again`
+      throw new DeliveryError(text, { ...concluded('TEMP', 'ours', { counts: false }), cause })
     }
   }
 

@@ -18,6 +18,8 @@ const FIELD = new RegExp(`(^|${LINE})(delivered-to[ \\t]*:)((?:(?!${LINE}(?![ \\
 const END = new RegExp(`^${LINE}|${LINE}${LINE}`)
 const FROM_LINE = /^>?From /
 
+const DELIVERED_TO = /delivered-to/i
+
 /** A quick look: can there be anything to change? `header`: of a message, or only its beginning. */
 export function mayNeedChange(header: Buffer): boolean {
   return header.length >= KNOWN_BYTES || /^>?From |delivered-to/i.test(header.toString('latin1'))
@@ -41,6 +43,7 @@ export function changeFor(recipient: string | null): HeaderChange {
 /** Has it a `Delivered-To` of `recipient`? */
 export function wasDeliveredTo(header: Buffer, recipient: string): boolean {
   const text = header.toString('latin1')
+  if (!DELIVERED_TO.test(text)) return false
   const at = END.exec(text)?.index ?? text.length
   return [...text.slice(0, at).matchAll(FIELD)].some(([, , , value = '']) => isOf(value, recipient))
 }
