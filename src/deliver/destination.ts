@@ -151,6 +151,10 @@ export interface Destination extends AsyncDisposable {
   /** True: it reads the memory of a message only until deliver() is settled, so that the memory can be used again at once. */
   readonly letsGo?: true
 
+  /** True: it takes one message after another over connections of its own, and reads the memory of each only until deliver() is settled:
+   *  small ones may be given to it straight from where they were received (poll/lane/relay.ts). */
+  readonly relays?: true
+
   /** Is the destination there at all? Runs beside sign-in when there is something to deliver; RETR waits for it. Rejects
    *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not
    *  made again: its disk may not be mounted (S045). */

@@ -1,11 +1,20 @@
 // How many deliveries may run at once. Latecomers wait in the order in which they came.
 
 export class Slots {
+  readonly count: number
   #free: number
   readonly #waiting: (() => void)[] = []
 
   constructor(count: number) {
+    this.count = count
     this.#free = count
+  }
+
+  /** The function that gives a slot back; null: none is free. */
+  takeAtOnce(): (() => void) | null {
+    if (this.#free === 0) return null
+    this.#free -= 1
+    return this.#leaving()
   }
 
   /** Resolves with the function that gives the slot back. Rejects with the signal's reason when it is aborted first. */
@@ -13,6 +22,10 @@ export class Slots {
     signal.throwIfAborted()
     if (this.#free > 0) this.#free -= 1
     else await this.#turn(signal)
+    return this.#leaving()
+  }
+
+  #leaving(): () => void {
     let held = true
     return () => {
       if (!held) return

@@ -27,17 +27,20 @@ const MOST_SPARE = 4
 
 export class Batch {
   readonly memory: Buffer
-  volley: Volley
+  /** Null: they go one after another. */
+  volley: Volley | null
   /** Of each row: which message of the lane, and where its bytes lie. */
   readonly indexes: number[] = []
   readonly starts: number[] = []
   readonly ends: number[] = []
   readonly received: ReceivedFacts[] = []
+  readonly #messageIds: (string | null)[] = []
+  readonly #headersBytes: number[] = []
 
   /** `memoryBytes`: as `memoryFor` says. */
-  constructor(volleys: Volleys, memoryBytes: number) {
+  constructor(volleys: Volleys | null, memoryBytes: number) {
     this.memory = (memoryBytes < MEMORY_BYTES ? undefined : spare.pop()) ?? Buffer.allocUnsafeSlow(memoryBytes)
-    this.volley = volleys.volley()
+    this.volley = volleys?.volley() ?? null
   }
 
   get count(): number {
@@ -52,7 +55,26 @@ export class Batch {
     this.starts.push(start)
     this.ends.push(end)
     this.received.push({ receivedBytes: body.length, digest: sha256(body), ...keptOf(facts) })
-    this.volley.add({ intent, origin, recipient: '' }, body, facts.receivedMs)
+    this.#messageIds.push(facts.messageId)
+    this.#headersBytes.push(facts.headerBytes)
+    this.volley?.add({ intent, origin, recipient: '' }, body, facts.receivedMs)
+  }
+
+  /** A message with bytes of its own, so that the batch may be renewed. */
+  letter(
+    row: number,
+    origin: Origin,
+    receivedMs: number,
+  ): { readonly message: Message; readonly received: ReceivedFacts } {
+    const received = this.received[row]
+    if (received === undefined) throw new Error('no such row in the batch')
+    const bytes = Buffer.from(this.memory.subarray(this.starts[row], this.ends[row]))
+    const { digest, fingerprint } = received
+    const messageId = this.#messageIds[row] ?? null
+    const header = bytes.subarray(0, this.#headersBytes[row])
+    const body = { kind: 'memory', bytes } as const
+    const message = { origin, sizeBytes: bytes.length, digest, fingerprint, messageId, header, body, receivedMs }
+    return { message, received }
   }
 
   /** A message by itself, for whoever judges what went wrong with it. */
@@ -65,9 +87,10 @@ export class Batch {
   }
 
   /** Empty again. */
-  renew(volleys: Volleys): void {
-    this.volley = volleys.volley()
-    for (const column of [this.indexes, this.starts, this.ends, this.received]) column.length = 0
+  renew(volleys: Volleys | null): void {
+    this.volley = volleys?.volley() ?? null
+    const { indexes, starts, ends, received } = this
+    for (const column of [indexes, starts, ends, received, this.#messageIds, this.#headersBytes]) column.length = 0
   }
 
   /** Nobody reads its memory any more. */

@@ -1,10 +1,13 @@
-// The lane: many new, small messages on their way from one mailbox into one Maildir. It does what transfer/ does for any message, in
-// the same order (DESIGN 4.2), and with fewer steps a message: everything is done for a batch at once.
+// The lane: many new, small messages on their way from one mailbox to one place, a Maildir or a recipient at a mail server. It does what
+// transfer/ does for any message, in the same order (DESIGN 4.2), with fewer steps a message: all is done for a batch at once.
 //
 //   begin       attempts are recorded, some hundred ahead of what has come; only then are the messages asked for
 //   came        whole answers are cut where they lie (pop3/wire/cutter.ts); digest, header and file of each, at once (batch.ts)
 //   deliver     the files of the batch are synced together, get their names in new/, and new/ is synced (maildir/volley.ts)
 //   settle      one transaction settles the batch and begins as many more, which are asked for then
+//
+// To a mail server messages go one after another (relay.ts), and each is settled by itself, for it cannot be asked later what it has. The
+// batch is done with when the last of it is on its way.
 //
 // Two batches take turns: one fills while the other is delivered. When both are full, nothing is read from the server. A batch is
 // delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing.
@@ -12,13 +15,12 @@
 // road.ts decides what comes here. What turns out not to be plain goes back to the usual road, in order. An answer that is no `+OK`, is
 // longer or shorter than announced, or does not come at all ends the lane: that message and those behind it are read as ordinary
 // answers to RETR (pop3/wire/burst.ts), and judged in transfer/. So it is with an abort, a lost connection and a time limit. A message
-// whose file fails is told in transfer/ as well, and the lane ends. The one rule: the lane judges nothing.
+// that is not delivered is told in transfer/ as well, and the lane ends. The one rule: the lane judges nothing.
 //
 // Limits: two pieces of memory, from the budget of all accounts, and 128 open files each; no more messages under way than on the usual
 // road; the time limits of the session, and of the Maildir for each batch.
-import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Beginning, Settlement } from '../../ledger/ledger.ts'
-import type { Message } from '../../message.ts'
 import type { Burst, BurstOwner } from '../../pop3/wire/burst.ts'
 import { newIntent, originOf } from '../attempt.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
@@ -27,37 +29,16 @@ import type { Job } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
 import { UNDER_WAY } from '../run/window.ts'
 import type { Visit } from '../visit.ts'
+import { HandingOver } from '../run/handing.ts'
 import { Batch, FULL_BYTES, memoryFor, MOST_IN_BATCH } from './batch.ts'
+import { jobOf, type Letter, Relay } from './relay.ts'
 import type { LanePlace } from './road.ts'
-
-/** The usual road, which takes what is not plain, and keeps the books. */
-export interface UsualRoad {
-  /** The record of attempts. `fatal`: why it cannot be kept; null: it can. */
-  readonly attempts: { fatal: PopfetchError | null; record(change: () => Promise<void>): Promise<void> }
-  /** No further message is to be begun. */
-  readonly stopped: boolean
-  /** Messages came, each exactly as long as announced. */
-  cameExact(): void
-  /** It was asked for, perhaps together with others, and its answer is due: begins at once to receive it. */
-  receive(job: Job, together: boolean): void
-  /** It is delivered, and the ledger says so. */
-  delivered(fetch: PlannedFetch): void
-  /** It was not delivered. */
-  notDelivered(job: Job, message: Message, error: DeliveryError): Promise<void>
-  /** It is delivered, and the ledger could not record that. */
-  notRecorded(job: Job, error: unknown): Promise<void>
-}
-
-/** What the lane leaves to the usual road, in order. All others are done with, or were given to `receive`. */
-export interface LaneEnd {
-  /** Recorded as begun, and not asked for. */
-  readonly begun: readonly Job[]
-  /** Not begun. */
-  readonly rest: readonly PlannedFetch[]
-}
+import type { LaneEnd, UsualRoad } from './usual-road.ts'
 
 /** The first messages are asked for before the others are recorded. */
 const FIRST = 64
+/** Where messages go one after another, so many are a batch: one is relayed, and another one fills. */
+const MOST_TO_RELAY = UNDER_WAY.elsewhere / 2
 
 /** Ends when all that it asked for is settled or given to `road`. Never rejects. */
 export async function takeLane(
@@ -78,6 +59,7 @@ export async function takeLane(
     visit.session.endBurst()
     return { begun: [], rest: [] }
   } finally {
+    await lane.relayed()
     budget.give(2 * memoryBytes)
   }
 }
@@ -88,6 +70,10 @@ class Lane implements BurstOwner {
   readonly #visit: Visit
   readonly #road: UsualRoad
   readonly #intents: string[] = []
+  /** Null: a batch goes there as a whole. */
+  readonly #relay: Relay | null
+  readonly #mostInBatch: number
+  readonly #mostUnderWay: number
   #burst: Burst | null = null
   // So many of `fetches`, from the first one on. Each is at most as large as the one above it.
   #begun = 0
@@ -119,6 +105,9 @@ class Lane implements BurstOwner {
     this.#place = place
     this.#visit = visit
     this.#road = road
+    this.#relay = place.volleys === null ? new Relay(place, visit, road) : null
+    this.#mostInBatch = this.#relay === null ? MOST_IN_BATCH : MOST_TO_RELAY
+    this.#mostUnderWay = this.#relay === null ? UNDER_WAY.toMaildir : UNDER_WAY.elsewhere
     this.#filling = new Batch(place.volleys, memoryBytes)
     this.#empty = new Batch(place.volleys, memoryBytes)
   }
@@ -129,7 +118,7 @@ class Lane implements BurstOwner {
     this.#burst = session.burst(this, this.#filling.memory)
     if (this.#burst === null) this.#isEnding = this.#isOver = true
     this.#ask()
-    await this.#begin(UNDER_WAY.toMaildir - FIRST)
+    await this.#begin(this.#mostUnderWay - FIRST)
     this.#ask()
     for (let batch = await this.#next(); batch !== null; batch = await this.#next()) {
       await this.#deliver(batch)
@@ -137,11 +126,17 @@ class Lane implements BurstOwner {
       this.#empty = batch
       this.#fillOther()
     }
+    await this.relayed()
     session.endBurst()
     this.#filling.leave()
     this.#empty?.leave()
     const asked = this.#burst?.asked ?? 0
     return { begun: this.#jobs(asked, this.#begun), rest: this.#fetches.slice(this.#begun) }
+  }
+
+  /** Resolves when nothing is under way to a mail server. */
+  async relayed(): Promise<void> {
+    await this.#relay?.ended()
   }
 
   // Begin
@@ -159,13 +154,13 @@ class Lane implements BurstOwner {
 
   /** The next messages up to `to`; none where no further one may be begun, or there is no space for them. */
   async #beginnings(to: number): Promise<readonly Beginning[]> {
-    const { target, volleys } = this.#place
-    if (this.#road.stopped || closedAt(target, '') !== null) this.#isEnding = true
+    const { target, recipient, volleys } = this.#place
+    if (this.#road.stopped || closedAt(target, recipient) !== null) this.#isEnding = true
     const next = this.#isEnding ? [] : this.#fetches.slice(this.#begun, to)
     if (next.length === 0) return []
     try {
       const bytes = next.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
-      await volleys.reserve(next.length, bytes)
+      await volleys?.reserve(next.length, bytes)
     } catch {
       // The usual road asks for each, and tells it.
       this.#isEnding = true
@@ -174,7 +169,7 @@ class Lane implements BurstOwner {
     return next.map(({ uidl, copy, sizeBytes }, at) => {
       const intent = newIntent()
       this.#intents[this.#begun + at] = intent
-      const deliveries = [{ destination: target.name, recipient: '', intent }]
+      const deliveries = [{ destination: target.name, recipient, intent }]
       return { key: { uidl, copy }, listedBytes: sizeBytes, deliveries }
     })
   }
@@ -196,7 +191,7 @@ class Lane implements BurstOwner {
   // Came
 
   room(): number {
-    return this.#resume === null ? MOST_IN_BATCH - this.#filling.count : 0
+    return this.#resume === null ? this.#mostInBatch - this.#filling.count : 0
   }
 
   came(first: number, _: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null {
@@ -219,7 +214,7 @@ class Lane implements BurstOwner {
     collectGarbageAfter(bytes)
     const paced = run.restrictions.pace(bytes)
     if (paced !== undefined) this.#hold(paced)
-    if (batch.count >= MOST_IN_BATCH || (this.#burst?.filledBytes ?? 0) >= FULL_BYTES) {
+    if (batch.count >= this.#mostInBatch || (this.#burst?.filledBytes ?? 0) >= FULL_BYTES) {
       if (this.#takeTurns()) return this.#filling.memory
       this.#resume = this.#visit.session.pause()
     } else this.#lookSoon()
@@ -305,10 +300,27 @@ class Lane implements BurstOwner {
   }
 
   async #deliver(batch: Batch): Promise<void> {
+    if (this.#relay === null) return await this.#volley(batch)
+    const relay = this.#relay
+    await relay.begin(batch.count, (row) => this.#letter(batch, row))
+    if (relay.isOver) this.#burst?.dissolve()
+    this.#settled += batch.count
+    await this.#settle([], [])
+  }
+
+  #letter(batch: Batch, row: number): Letter {
+    const { account, run } = this.#visit
+    const index = batch.indexes[row] ?? -1
+    const fetch = this.#fetch(index)
+    const { message, received } = batch.letter(row, originOf(account, fetch), run.nowMs())
+    return { fetch, intent: this.#intents[index] ?? newIntent(), message, received }
+  }
+
+  async #volley(batch: Batch): Promise<void> {
     const { destinations, lease, run, tally } = this.#visit
     const { target } = this.#place
     const since = destinations.closings(target)
-    const outcomes = await batch.volley.deliver(lease, run.deliverySignal)
+    const outcomes = (await batch.volley?.deliver(lease, run.deliverySignal)) ?? []
     const settlements: Settlement[] = []
     const delivered: number[] = []
     const failed: (readonly [row: number, error: DeliveryError])[] = []
@@ -340,14 +352,15 @@ class Lane implements BurstOwner {
     tally.progress()
     for (const [row, error] of failed) {
       const job = this.#job(batch.indexes[row] ?? -1)
-      await this.#road.notDelivered(job, batch.message(row, originOf(this.#visit.account, job), run.nowMs()), error)
+      const message = batch.message(row, originOf(this.#visit.account, job), run.nowMs())
+      await this.#road.offer(job, message, { error, since, handing: new HandingOver() })
     }
   }
 
   /** Records the messages with these indexes, and begins as many others. */
   async #settle(delivered: readonly number[], settlements: readonly Settlement[]): Promise<void> {
     const { lease, run } = this.#visit
-    const next = await this.#beginnings(this.#settled + UNDER_WAY.toMaildir)
+    const next = await this.#beginnings(this.#settled + this.#mostUnderWay)
     try {
       if (settlements.length + next.length > 0) await run.ledger.settleAndBegin(lease, settlements, next)
       this.#begun += next.length
@@ -371,9 +384,6 @@ class Lane implements BurstOwner {
   }
 
   #job(index: number): Job {
-    const fetch = this.#fetch(index)
-    const { target } = this.#place
-    const due = [{ target, recipient: '', intent: this.#intents[index] ?? newIntent(), before: null, doubtful: false }]
-    return { ...fetch, due, choice: null, copies: [], later: null }
+    return jobOf(this.#fetch(index), this.#intents[index] ?? newIntent(), this.#place)
   }
 }

@@ -1,8 +1,9 @@
 // Which messages take the lane, and which the usual road (transfer/). The only place that decides it. The lane is for what is plain:
-// new, small, announced with a size, for one Maildir of this machine, in a session that pipelines. Both roads keep the same promises;
-// the lane is only faster. So in doubt a message takes the usual road.
+// new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
+// roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
 import type { Volleys } from '../../deliver/destination.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
+import { closedAt } from '../route/closed.ts'
 import type { Jobs } from '../route/due.ts'
 import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
@@ -17,7 +18,9 @@ const LEAST = 32
 /** Where the lane leads. */
 export interface LanePlace {
   readonly target: Target
-  readonly volleys: Volleys
+  readonly recipient: string
+  /** Null: they go one after another (relay.ts). */
+  readonly volleys: Volleys | null
 }
 
 /** Messages that take the same road, in their order. */
@@ -69,7 +72,9 @@ function placeOf({ job }: Jobs, fetch: PlannedFetch): LanePlace | null {
   const [only] = due
   if (choice !== null || copies.length > 0 || later !== null || due.length !== 1 || only === undefined) return null
   const { target, recipient } = only
-  if (recipient !== '' || target.members.length > 0 || target.pace !== null || target.down !== null) return null
-  const volleys = target.fullFromBytes === Infinity ? (target.destination.volleys?.() ?? null) : null
-  return volleys === null ? null : { target, volleys }
+  if (target.members.length > 0 || target.pace !== null || target.fullFromBytes !== Infinity) return null
+  if (closedAt(target, recipient) !== null) return null
+  if (target.destination.relays === true) return { target, recipient, volleys: null }
+  const volleys = recipient === '' ? (target.destination.volleys?.() ?? null) : null
+  return volleys === null ? null : { target, recipient, volleys }
 }

@@ -17,7 +17,7 @@ export interface FollowedChain extends Chain {
 }
 
 /** `target` has members. `delivery`: for which room may have been set aside at the first of them. `goesOn`: the message has
- *  waited for a day. `place`: gives it a place there (transfer/handing.ts), or says why not. */
+ *  waited for a day. `place`: gives it a place there (run/handing.ts), or says why not. */
 export function followed(
   target: Target,
   delivery: object,

@@ -44,7 +44,7 @@ export interface Target {
   /** This many messages are offered at once at most, as it is now. A message that waits there for its turn cannot profit from
    *  the answers to others. */
   readonly atOnce: () => number
-  /** The places of messages that it may have and the ledger does not know of (transfer/handing.ts): as many as go there at once. */
+  /** The places of messages that it may have and the ledger does not know of (handing.ts): as many as go there at once. */
   readonly handOvers: Slots
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean

@@ -8,10 +8,10 @@ import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
-import { HandingOver } from './handing.ts'
+import { HandingOver, type Tried } from '../run/handing.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
-import { followed, passesBy, waitingFor } from '../route/chain.ts'
+import { followed, type FollowedChain, passesBy, waitingFor } from '../route/chain.ts'
 import { closedAt, whyKept } from '../route/closed.ts'
 import { tooManyRefused } from '../route/envelope-refusals.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
@@ -80,7 +80,7 @@ export async function handOver(
   message: Message,
   visit: Visit,
   isProven = true,
-  tried: DeliveryError | null = null,
+  tried: Tried | null = null,
 ): Promise<boolean> {
   const { tally, lease, run } = visit
   const heading = headingOf(message.header)
@@ -169,11 +169,14 @@ async function handOne(
   message: Message,
   received: ReceivedFacts | null,
   visit: Visit,
-  tried: DeliveryError | null,
+  tried: Tried | null,
 ): Promise<Result> {
   const { lease, run, tally } = visit
-  using handing = new HandingOver()
-  const result = await attempt(job, due, message, visit, handing, tried)
+  using handing = tried?.handing ?? new HandingOver()
+  const result =
+    tried === null
+      ? await attempt(job, due, message, visit, handing)
+      : await notTaken(job, due, message, visit, { thrown: tried.error, since: tried.since, chain: null })
   const { outcome, kept } = result
   const { recipient, target, before } = due
   const settled = run.ledger.settle(lease, {
@@ -212,15 +215,9 @@ async function handOne(
   return result
 }
 
-async function attempt(
-  job: Job,
-  due: Due,
-  message: Message,
-  { account, run, destinations, envelopeRefusals, tally, lease, history }: Visit,
-  handing: HandingOver,
-  triedBefore: DeliveryError | null,
-): Promise<Result> {
-  const { target, recipient, intent, before } = due
+async function attempt(job: Job, due: Due, message: Message, visit: Visit, handing: HandingOver): Promise<Result> {
+  const { account, run, destinations, envelopeRefusals, tally, lease, history } = visit
+  const { target, recipient, intent } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
   const handingOver = async (): Promise<void> => {
     await run.ledger.handOver(lease, [delivery])
@@ -244,14 +241,9 @@ async function attempt(
     return keptBy(spent, tally)
   }
   const since = destinations.closings(target)
-  const about = {
-    message: nameOfMessage(account.name, job),
-    refusedBefore: before?.state === 'refused',
-    bytes: job.sizeBytes ?? message.sizeBytes,
-  }
+  const about = aboutOf(job, due, message, account)
   const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations, place)
   try {
-    if (triedBefore !== null) throw triedBefore
     const receipt = await target.destination.deliver(
       { intent, origin: message.origin, recipient, handingOver, right: lease, ...(chain === null ? {} : { chain }) },
       message,
@@ -260,51 +252,72 @@ async function attempt(
     if (chain === null) await destinations.taken(target, recipient, since)
     return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null, kept: null }
   } catch (thrown) {
-    const error = asPopfetchError(thrown, 'message')
-    const answer = answerOf(error)
-    // Cut off by our own end, which says nothing of the destination.
-    if (run.deliverySignal.aborted)
-      return failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false })
-    const refusals = before?.refusals ?? 0
-    const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
-    const tried = { refusals, deferrals, bytes: message.sizeBytes }
-    const later = chain?.keptBy ?? null
-    if (later?.isSpent === true || later?.isPaused === true) {
-      const kept = keptBy(later, tally)
-      return { ...kept, outcome: { ...kept.outcome, ...waits(answer, later) } }
-    }
-    if (later !== null) {
-      tally.blame(later, later.error)
-      // As with a single destination: nothing of it is the message's fault. The message waits only for the destination.
-      const outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false } as const
-      const failed = failedAs(answer, outcome)
-      return {
-        ...failed,
-        outcome: { ...failed.outcome, ...waits(answer, later) },
-        kept: later.atRest ? 'rest' : 'tried',
-      }
-    }
-    const step = await destinations.answered(target, recipient, { ...about, error, since })
-    if (step.speaksOf === 'destination') {
-      // The only recipient is the destination: at rest it is told as that (closedAt), and is one trouble.
-      const isOne = isOfRecipient(answer) && target.destination.recipients.length > 1
-      tally.blame({ destination: target.name, recipient: isOne ? recipient : '' }, error)
-      return {
-        ...failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }),
-        kept: 'tried',
-      }
-    }
-    const state = isRefusal(answer) ? 'refused' : 'failed'
-    const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
-    const failed = failedAs(answer, { state, error: error.message, retryAfterMs })
-    // Out of step, it may have taken this message, and takes no other one.
-    if (answer.isUnknown && error instanceof DeliveryError && error.scope === 'destination') {
-      tally.blame({ destination: target.name, recipient: '' }, error)
-      return { ...failed, kept: 'tried' }
-    }
-    const next = state === 'refused' ? { next: nextTryText(answer) } : {}
-    return { ...failed, ...next, holdReason: holdReason(answer, tried) }
+    return await notTaken(job, due, message, visit, { thrown, since, chain })
   }
+}
+
+/** What of a message is told with what came of it. */
+function aboutOf(job: Job, { before }: Due, message: Message, account: Visit['account']) {
+  return {
+    message: nameOfMessage(account.name, job),
+    refusedBefore: before?.state === 'refused',
+    bytes: job.sizeBytes ?? message.sizeBytes,
+  }
+}
+
+/** It was offered, and this came instead of a receipt. `since`: what `closings` gave before. */
+async function notTaken(
+  job: Job,
+  due: Due,
+  message: Message,
+  { account, run, destinations, tally }: Visit,
+  { thrown, since, chain }: { readonly thrown: unknown; readonly since: number; readonly chain: FollowedChain | null },
+): Promise<Result> {
+  const { target, recipient, before } = due
+  const error = asPopfetchError(thrown, 'message')
+  const answer = answerOf(error)
+  // Cut off by our own end, which says nothing of the destination.
+  if (run.deliverySignal.aborted)
+    return failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false })
+  const refusals = before?.refusals ?? 0
+  const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
+  const tried = { refusals, deferrals, bytes: message.sizeBytes }
+  const later = chain?.keptBy ?? null
+  if (later?.isSpent === true || later?.isPaused === true) {
+    const kept = keptBy(later, tally)
+    return { ...kept, outcome: { ...kept.outcome, ...waits(answer, later) } }
+  }
+  if (later !== null) {
+    tally.blame(later, later.error)
+    // As with a single destination: nothing of it is the message's fault. The message waits only for the destination.
+    const outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false } as const
+    const failed = failedAs(answer, outcome)
+    return {
+      ...failed,
+      outcome: { ...failed.outcome, ...waits(answer, later) },
+      kept: later.atRest ? 'rest' : 'tried',
+    }
+  }
+  const step = await destinations.answered(target, recipient, { ...aboutOf(job, due, message, account), error, since })
+  if (step.speaksOf === 'destination') {
+    // The only recipient is the destination: at rest it is told as that (closedAt), and is one trouble.
+    const isOne = isOfRecipient(answer) && target.destination.recipients.length > 1
+    tally.blame({ destination: target.name, recipient: isOne ? recipient : '' }, error)
+    return {
+      ...failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }),
+      kept: 'tried',
+    }
+  }
+  const state = isRefusal(answer) ? 'refused' : 'failed'
+  const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
+  const failed = failedAs(answer, { state, error: error.message, retryAfterMs })
+  // Out of step, it may have taken this message, and takes no other one.
+  if (answer.isUnknown && error instanceof DeliveryError && error.scope === 'destination') {
+    tally.blame({ destination: target.name, recipient: '' }, error)
+    return { ...failed, kept: 'tried' }
+  }
+  const next = state === 'refused' ? { next: nextTryText(answer) } : {}
+  return { ...failed, ...next, holdReason: holdReason(answer, tried) }
 }
 
 function notOffered({ message }: PopfetchError): Result {

@@ -7,7 +7,8 @@ import type { Message } from '../../message.ts'
 import type { Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken, isBusy, replyError } from '../../pop3/wire/reply-error.ts'
 import { hold } from '../hold.ts'
-import { takeLane, type UsualRoad } from '../lane/lane.ts'
+import { takeLane } from '../lane/lane.ts'
+import type { UsualRoad } from '../lane/usual-road.ts'
 import { stretchesOf } from '../lane/road.ts'
 import { isDueMessage, type PlannedFetch } from '../plan/plan.ts'
 import { isProbe, type Job, type Jobs, keptBack } from '../route/due.ts'
@@ -248,11 +249,12 @@ class Transfer {
         tally.deliver(fetch, isDueMessage(fetch))
         this.#done.push(fetch)
       },
-      notDelivered: async (job, message, error) => {
+      offer: async (job, message, tried) => {
         this.#offered.add(job)
         try {
           this.#visit.suspects.came(job)
-          if (!(await handOver(job, message, this.#visit, true, error))) this.#undelivered = true
+          if (await handOver(job, message, this.#visit, true, tried)) this.#done.push(job)
+          else this.#undelivered = true
         } catch (thrown) {
           await this.#failed(job, thrown, message.sizeBytes)
         }

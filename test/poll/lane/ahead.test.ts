@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { concluded } from '../../../src/deliver/answers/conclusions.ts'
 import { DeliveryError, PopfetchError } from '../../../src/errors.ts'
 import type { Beginning, Settlement } from '../../../src/ledger/ledger.ts'
-import { type LaneEnd, takeLane, type UsualRoad } from '../../../src/poll/lane/lane.ts'
+import { takeLane } from '../../../src/poll/lane/lane.ts'
+import type { LaneEnd, UsualRoad } from '../../../src/poll/lane/usual-road.ts'
 import { FULL_BYTES, MOST_IN_BATCH } from '../../../src/poll/lane/batch.ts'
 import type { LanePlace } from '../../../src/poll/lane/road.ts'
 import type { PlannedFetch } from '../../../src/poll/plan/plan.ts'
@@ -229,7 +230,7 @@ class Lane {
       cameExact: () => {},
       receive: (job, together) => tell(together ? 'on with others' : 'on', job),
       delivered: () => {},
-      notDelivered: (job) => Promise.resolve(tell('not delivered', job)),
+      offer: (job) => Promise.resolve(tell('not delivered', job)),
       notRecorded: (job) => {
         this.isStopped = true
         return Promise.resolve(tell('not recorded', job))

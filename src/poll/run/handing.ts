@@ -3,8 +3,8 @@
 // ledger makes its changes in the order of the calls, so the next hand-over is never recorded before that. A place is taken
 // before a connection, never while one is held: whoever has a place may wait for a connection.
 import { concluded } from '../../deliver/answers/conclusions.ts'
-import { DeliveryError } from '../../errors.ts'
-import type { Target } from '../run/destinations.ts'
+import { DeliveryError, type PopfetchError } from '../../errors.ts'
+import type { Target } from './destinations.ts'
 
 /** The place of one delivery. Whoever begins the delivery disposes of it, once its outcome is with the ledger. */
 export class HandingOver implements Disposable {
@@ -27,4 +27,13 @@ export class HandingOver implements Disposable {
     this.#free?.()
     this.#free = null
   }
+}
+
+/** What was offered and not taken, and why. */
+export interface Tried {
+  readonly error: PopfetchError
+  /** What `closings` gave before. */
+  readonly since: number
+  /** The place that it keeps until that is settled. */
+  readonly handing: HandingOver
 }
