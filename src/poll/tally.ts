@@ -141,7 +141,7 @@ export class Tally {
   }
 
   problem(problem: MessageProblem): void {
-    if (this.#problems.length >= PROBLEMS_KEPT) return
+    if (this.#problems.length >= PROBLEMS_KEPT || this.#isAbsolved(problem)) return
     const { from = null, subject = null } = problem
     this.#problems.push({
       ...problem,
@@ -178,7 +178,9 @@ export class Tally {
   keep(message: EntryKey & { readonly known?: { readonly firstSeenMs: number } | null }, kept: KeptMessage): void {
     const name = nameOfMessage(this.#account, message)
     this.#unkeep(name)
-    const absolved = this.#absolved.has(name) && kept.as === 'refused' ? ABSOLVED : {}
+    // What absolved it may come first, where another of its destinations takes long.
+    const isAbsolved = this.#absolved.has(name) && kept.kept === 'own' && kept.as !== 'held'
+    const absolved = isAbsolved ? ABSOLVED : {}
     this.#kept.set(name, { ...kept, ...absolved, sinceMs: message.known?.firstSeenMs ?? this.#startMs })
     this.#count(name, 1)
   }
@@ -203,12 +205,14 @@ export class Tally {
       this.#kept.set(name, { ...kept, ...ABSOLVED })
       this.#count(name, 1)
     }
-    const left = this.#problems.filter(
-      ({ kind, uidl, copy = 0 }) =>
-        (kind !== 'refused' && kind !== 'deferred') ||
-        !this.#absolved.has(nameOfMessage(this.#account, { uidl, copy })),
-    )
+    const left = this.#problems.filter((problem) => !this.#isAbsolved(problem))
     this.#problems.splice(0, this.#problems.length, ...left)
+  }
+
+  #isAbsolved({ kind, uidl, copy = 0 }: MessageProblem): boolean {
+    return (
+      (kind === 'refused' || kind === 'deferred') && this.#absolved.has(nameOfMessage(this.#account, { uidl, copy }))
+    )
   }
 
   /** A message waits until a destination's `rate` lets more through. */

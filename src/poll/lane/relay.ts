@@ -130,6 +130,8 @@ export class Relay {
     const recorded = run.ledger.settle(lease, { ...delivery, outcome, received })
     // Not after the commit: the next hand-over goes with the same one, behind it.
     handing[Symbol.dispose]()
+    // Whoever waits for it hears of a failure (#recorded), which may come before that.
+    recorded.catch(() => {})
     // Until then the turn is kept.
     await taken.catch(() => {})
     return { recorded, taken }
