@@ -1,5 +1,6 @@
 // How far one session goes: beyond its plan where nothing waits for its QUIT, and not a message further where anything does, or went
 // wrong.
+import { rm, writeFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Scene, upTo } from '../scene.ts'
 
@@ -130,6 +131,33 @@ describe('a session ends with its plan where', () => {
     scene.fill(COUNT)
     expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: COUNT })
     expect(scene.count('QUIT')).toBe(2)
+  })
+
+  test('what waited for long, begun and never tried, is old enough to be deleted: by this poll, not a poll later', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    await using scene = await Scene.create()
+    scene.account = ['delete: 7d']
+    scene.fill(2)
+    // A person stops the first poll while its messages come: their attempts are given back.
+    const stop = new AbortController()
+    scene.server.faults.onCommand = (verb) => {
+      if (verb === 'RETR') stop.abort()
+      return 'serve'
+    }
+    await scene.poll({}, stop.signal, PLAN)
+    scene.server.faults.onCommand = () => 'serve'
+    // And then their destination cannot be used for days.
+    await rm(scene.path('inbox'), { recursive: true })
+    await writeFile(scene.path('inbox'), '')
+    for (let day = 0; day < 9; day++) {
+      vi.setSystemTime(Date.now() + 24 * 3_600_000)
+      await poll(scene)
+    }
+    await rm(scene.path('inbox'))
+    scene.fill(COUNT - 2, 2)
+    // Without a limit a second session follows: what waited took the places of two new ones in the plan.
+    expect(await poll(scene, { limit: 8 })).toMatchObject({ outcome: 'ok', delivered: 8, deleted: 2 })
+    expect(scene.left()).toHaveLength(COUNT - 2)
   })
 
   test('a message is gone that may be here under a new UID: what is new is looked at first, each time (N048)', async () => {
