@@ -40,18 +40,20 @@ export interface Removed {
 
 /** Sends DELE for what is due. Rejects when a look or something else botched the session. */
 export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<Removed> {
-  const { account, run, history, tally, suspects } = visit
+  const { run, tally, suspects } = visit
   tally.stage('finishing')
-  const { agedMs } = history
-  const fresh = await run.restrictions.removable(
-    done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
-  )
+  const fresh = await run.restrictions.removable(done.filter((message) => isDueOnceDelivered(message, visit)))
   const wanted = await run.restrictions.removable(
     plan.deletions.filter(({ known }) => isDueDeletion(known, run.nowMs())),
   )
   await giveUp(plan.deletions, visit)
   const { harmless, alone } = suspects.admitDeletions(wanted, fresh.length > 0, visit)
   return await send([...fresh, ...(await verified([...harmless, ...alone], visit))], visit)
+}
+
+/** Is it to be deleted as soon as it is delivered? One that waited for long before it came may be old enough. */
+export function isDueOnceDelivered({ known }: PlannedFetch, { account, run, history }: Visit): boolean {
+  return mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), history.agedMs)
 }
 
 /** Those of the deletions that the server still has as they were delivered. */

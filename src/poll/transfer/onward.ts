@@ -3,7 +3,8 @@
 // listing: a mailbox of 100,000 is not signed in to, listed and compared again for each 20,000 of them.
 // The one rule: it goes on only as long as all went well. Whatever did not is for the next session to see (sessions.ts).
 import type { Listing } from '../../pop3/listing/listing.ts'
-import { mayDelete, type Plan, type PlannedFetch } from '../plan/plan.ts'
+import type { Plan, PlannedFetch } from '../plan/plan.ts'
+import { isDueOnceDelivered } from '../removal.ts'
 import { type Jobs, prepareJobs } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 import type { DeletedBefore } from './deleted-before.ts'
@@ -40,7 +41,7 @@ export async function transferOn(
   { plan, listing, deletedBefore, ...first }: Work,
   visit: Visit,
 ): Promise<SessionTransferred> {
-  const { account, run, history, suspects } = visit
+  const { run, history, suspects } = visit
   const sinceMs = run.nowMs()
   let { fetches, jobs } = first
   let { left } = plan
@@ -48,17 +49,11 @@ export async function transferOn(
   for (let from = 0; ; from = (fetches.at(-1)?.index ?? from) + 1) {
     const transferred = await transfer(jobs, deletedBefore, visit)
     suspects.settled(transferred.done)
-    // One that waited for long before it came may be due already.
-    const isDeletionDue = transferred.done.some(
-      ({ known }) => known !== null && mayDelete(account.delete, known.firstSeenMs, history.agedMs),
-    )
-    const wentWell =
-      transferred.done.length === fetches.length &&
-      !transferred.undelivered &&
-      transferred.cut === null &&
-      !isDeletionDue
+    const wentWell = transferred.done.length === fetches.length && !transferred.undelivered && transferred.cut === null
+    const isDeletionDue = transferred.done.some((message) => isDueOnceDelivered(message, visit))
     const most = Math.min(left, run.sessionLimit, PIECE)
-    const next = wentWell && maySessionGoOn(plan, sinceMs, visit) ? nextOf(listing, plan, from, most) : []
+    const goesOn = wentWell && !isDeletionDue && maySessionGoOn(plan, sinceMs, visit)
+    const next = goesOn ? nextOf(listing, plan, from, most) : []
     if (next.length === 0) {
       const othersWait = jobs.fetches.length > 1 || plan.deletions.length > 0 || settled > 0
       return { ...transferred, settled, left, othersWait }
@@ -72,10 +67,9 @@ export async function transferOn(
 }
 
 /** Is there nothing that waits for its QUIT, and has nothing gone wrong? */
-function maySessionGoOn(plan: Plan, sinceMs: number, { account, run, session, tally, history }: Visit): boolean {
+function maySessionGoOn(plan: Plan, sinceMs: number, { run, session, tally }: Visit): boolean {
   if (tally.error !== null || run.signal.aborted || run.restrictions.stop.aborted) return false
-  if (plan.deletions.length > 0 || mayDelete(account.delete, run.nowMs(), history.agedMs) || quitDrops(session))
-    return false
+  if (plan.deletions.length > 0 || quitDrops(session)) return false
   const ageMs = run.nowMs() - sinceMs
   return ageMs >= 0 && ageMs < LONGEST_MS
 }
