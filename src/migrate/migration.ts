@@ -6,7 +6,7 @@ import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { type Lease, waitForLease } from '../ledger/lease.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import type { Poller } from '../poll/poller.ts'
-import type { Entry } from '../poll/plan/plan.ts'
+import type { ListingEntry } from '../pop3/listing/listing.ts'
 import { amountOf, type SpaceBook, type SpaceCheck } from '../poll/plan/space.ts'
 import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
 import { pauseAt, pausedNow, pauseText } from '../poll/route/paused.ts'
@@ -254,7 +254,7 @@ export class Migration {
   }
 
   /** Those of one batch that were read again and found to be the same. */
-  async #removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]> {
+  async #removable<T extends ListingEntry>(delivered: readonly T[]): Promise<readonly T[]> {
     const { signal, observer } = this.#context
     // A person waits for the end: the next run deletes them.
     if (signal.aborted) return []

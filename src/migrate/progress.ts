@@ -1,7 +1,8 @@
 // The progress of one account's migration. Which messages the next session may fetch, how many, what the last listing showed, and
 // the counts of all sessions. When the next session begins is retry.ts.
 import { BitSet } from '../bit-set.ts'
-import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
+import type { PlannedFetch } from '../poll/plan/entry.ts'
+import type { Plan } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
 import type { Session } from '../pop3/session.ts'

@@ -4,7 +4,8 @@
 // Deletes nothing.
 import { createHash } from 'node:crypto'
 import type { EntryKey } from '../ledger/ledger.ts'
-import type { Plan, PlannedDeletion } from '../poll/plan/plan.ts'
+import type { PlannedDeletion } from '../poll/plan/entry.ts'
+import type { Plan } from '../poll/plan/plan.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
 import type { BodySink } from '../pop3/wire/exchange.ts'
 

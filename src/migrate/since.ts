@@ -2,7 +2,7 @@
 // One rule: a message without a date is moved, because one left behind is worse than one too many.
 import { parseDateMs } from '../header/date.ts'
 import { field, receivedDateMs, splitHeader } from '../header.ts'
-import type { PlannedFetch } from '../poll/plan/plan.ts'
+import type { PlannedFetch } from '../poll/plan/entry.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
 
 /** This many are judged before a look that ends its session makes the next one begin again. */

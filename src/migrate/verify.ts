@@ -10,7 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import { originOf } from '../poll/attempt.ts'
-import type { Entry } from '../poll/plan/plan.ts'
+import type { ListingEntry } from '../pop3/listing/listing.ts'
 import type { SecondLook } from './second-look.ts'
 
 /** Of messages that are as long as they were received, one of this many is read. */
@@ -35,7 +35,7 @@ export interface Proof {
 
 /** Those of the delivered entries that are verified, in their order, and what is wrong with the others. An entry of which only the
  *  file name tells is let through: poll/removal.ts compares it with the server's message before that is deleted. */
-export async function provenEntries<T extends Entry>(
+export async function provenEntries<T extends ListingEntry>(
   entries: readonly T[],
   { ledger, ...context }: VerifyContext & { readonly ledger: Ledger },
 ): Promise<{ readonly proven: readonly T[]; readonly flaws: readonly string[] }> {

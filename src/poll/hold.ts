@@ -1,7 +1,7 @@
 // A message that is kept back: it stays on the server, and is not fetched again until a person forgets it.
 import type { KnownMessage } from '../ledger/ledger.ts'
 import type { Heading } from '../message.ts'
-import type { PlannedHold } from './plan/plan.ts'
+import type { PlannedHold } from './plan/entry.ts'
 import type { Visit } from './visit.ts'
 
 /** What the ledger knows of its header. */

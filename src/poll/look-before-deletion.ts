@@ -1,6 +1,6 @@
 // A look at a message before its deletion, by RETR, where its header does not prove that it is the one that was delivered. Why
 // there is none, or why it ended the session, is noted of the deletion: it is wanted, and has not happened (P131, P158).
-import type { PlannedDeletion } from './plan/plan.ts'
+import type { PlannedDeletion } from './plan/entry.ts'
 import { BrokenLook } from './compare/looks.ts'
 import type { Visit } from './visit.ts'
 

@@ -12,11 +12,11 @@ import { type Look, Looks } from '../../src/poll/compare/looks.ts'
 import { Match } from '../../src/poll/compare/match.ts'
 import { copiesMark } from '../../src/poll/compare/remembered-copies.ts'
 import { type AgeClock, ageClock } from '../../src/poll/plan/age-clock.ts'
-import { type Entry, Planner, type Policy } from '../../src/poll/plan/plan.ts'
+import { Planner, type Policy } from '../../src/poll/plan/plan.ts'
 import { SettledEntries } from '../../src/poll/plan/settled.ts'
 import { nextRest } from '../../src/poll/rests/rests.ts'
 import { Tally } from '../../src/poll/tally.ts'
-import { Listing } from '../../src/pop3/listing/listing.ts'
+import { Listing, type ListingEntry } from '../../src/pop3/listing/listing.ts'
 import { ListParser, LISTING_BYTES_LIMIT } from '../../src/pop3/listing/parser.ts'
 import { CAPABILITIES_LIMIT, parseCapabilities } from '../../src/pop3/wire/capabilities.ts'
 import { Decoder, type DecoderSink, STATUS_LINE_LIMIT } from '../../src/pop3/wire/decoder.ts'
@@ -59,7 +59,7 @@ function known(at: number, facts: Partial<ComparedMessage> = {}): ComparedMessag
 const copiesOf = (n: number, facts: Partial<ComparedMessage> = {}): KnownCopy[] =>
   upTo(n).map((at) => ({ copy: at, known: known(at, facts) }))
 
-const entriesOf = (n: number, uidl: (at: number) => string = () => 'same'): Entry[] =>
+const entriesOf = (n: number, uidl: (at: number) => string = () => 'same'): ListingEntry[] =>
   upTo(n).map((index) => ({ index, number: index + 1, uidl: uidl(index), copy: index, sizeBytes: 100 }))
 
 /** As the server writes them; each UIDL is that of its place. */

@@ -6,7 +6,7 @@ import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
-import type { Listing } from '../../pop3/listing/listing.ts'
+import type { Listing, ListingEntry } from '../../pop3/listing/listing.ts'
 import { isSecretIn, maskRecorded, StandIns } from './stand-ins.ts'
 import { firstPolicy } from '../plan/first.ts'
 import { olderThan } from './since.ts'
@@ -15,7 +15,7 @@ import { COPIES, copiesMark, rememberedCopies } from './remembered-copies.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
 import { identify, isDoubtful, isResized, keyNameless, unclearNameless } from './identify.ts'
-import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
+import { type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
 import { MOST_KNOWN } from '../plan/prune.ts'
 import { SettledEntries } from '../plan/settled.ts'
@@ -48,7 +48,7 @@ export interface ComparedListing {
   /** Null: nothing was to be looked for. */
   readonly recovery: Recovery | null
   /** What `first` skips, in batches made one by one. */
-  seen(): Iterable<readonly Entry[]>
+  seen(): Iterable<readonly ListingEntry[]>
 }
 
 export interface ComparisonContext extends Pick<RunRequest, 'options'> {
@@ -115,7 +115,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
 }
 
 function planOf(
-  known: readonly { readonly entry: Entry; readonly known: KnownMessage }[],
+  known: readonly { readonly entry: ListingEntry; readonly known: KnownMessage }[],
   context: ComparisonContext,
 ): Plan {
   const { nowMs, agedMs, isCounted } = context
@@ -145,19 +145,19 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   }
   settled.seeIn(comparison)
   planner.skip(comparison.seen, settled.deliveredSinceMs)
-  const take = (entry: Entry, message: ComparedMessage | null, isPlain = false): void => {
+  const take = (entry: ListingEntry, message: ComparedMessage | null, isPlain = false): void => {
     if (message !== null) comparison.see(message.position)
     if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message, isPlain)
   }
-  const doubtful: Entry[] = []
-  const resized: { readonly entry: Entry; readonly message: ComparedMessage }[] = []
-  const nameless: Entry[] = []
+  const doubtful: ListingEntry[] = []
+  const resized: { readonly entry: ListingEntry; readonly message: ComparedMessage }[] = []
+  const nameless: ListingEntry[] = []
   const standIns = new StandIns(listing, comparison, record.known === 0)
   const areNew = record.known === 0 && listing.areDistinct && !(await isSecretIn(listing))
   if (areNew) await addNew(listing, planner, recovery)
   for (const places of areNew ? [] : settled.others(BATCH)) {
-    const entries: Entry[] = []
-    const shared: Entry[] = []
+    const entries: ListingEntry[] = []
+    const shared: ListingEntry[] = []
     for (const entry of places.map((place) => listing.entry(place))) {
       if (entry.uidl === '') nameless.push(entry)
       else if (ambiguous.has(entry.uidl)) shared.push(entry)
@@ -177,7 +177,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const keyed = nameless.length === 0 ? [] : await keyNameless(nameless, looks, byDigest)
   const knownByHeader = await comparison.known(keyed)
   // A dry run retrieves nothing.
-  const unclear = isCurious ? await unclearNameless(keyed, comparison) : new Set<Entry>()
+  const unclear = isCurious ? await unclearNameless(keyed, comparison) : new Set<ListingEntry>()
   keyed.forEach((entry, index) => {
     if (unclear.has(entry)) doubtful.push(entry)
     else take(entry, knownByHeader[index] ?? null)
@@ -215,7 +215,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   }
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
-  const seen = (): Iterable<readonly Entry[]> => seenIn(listing, plan.seen)
+  const seen = (): Iterable<readonly ListingEntry[]> => seenIn(listing, plan.seen)
   return { plan, comparison, recovery, isPlain, returned, isSearched: true, sizesMove, copiesFact, seen }
 }
 
@@ -237,7 +237,7 @@ async function settledEntries(listing: Listing, policy: Policy, context: Compari
   return settled
 }
 
-function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[]> {
+function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly ListingEntry[]> {
   if (seen === null) return
   for (let at = 0; seen.places.size > 0 && at < listing.length; at += BATCH) {
     const entries = listing.slice(at, at + BATCH).filter(({ index }) => seen.places.has(index))

@@ -2,7 +2,7 @@
 // that program saw them, and perhaps their header. So each is looked at once before it goes. The one rule: what the server took
 // after the other program saw that UIDL is another message, and stays.
 import type { KnownMessage } from '../../ledger/ledger.ts'
-import type { PlannedDeletion } from '../plan/plan.ts'
+import type { PlannedDeletion } from '../plan/entry.ts'
 import { lookBeforeDeletion } from '../look-before-deletion.ts'
 import type { Visit } from '../visit.ts'
 import { ANOTHER_MESSAGE } from './identify.ts'

@@ -1,7 +1,7 @@
 // A plan as `--dry-run` shows it.
 import type { Account } from '../../config/schema.ts'
 import type { ComparedListing } from './compare.ts'
-import type { Entry } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import type { PlannedMessage } from '../report.ts'
 import { possibleNames } from '../route/route.ts'
 import { pauseAt } from '../route/paused.ts'
@@ -29,7 +29,7 @@ function plannedMessages(
   const { plan } = compared
   const line =
     (action: PlannedMessage['action'], destinations: readonly string[]) =>
-    ({ uidl, sizeBytes }: Entry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
+    ({ uidl, sizeBytes }: ListingEntry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
   const names = possibleNames(account)
   const open = names.filter(isOpen)
   return [
@@ -41,8 +41,8 @@ function plannedMessages(
   ].slice(0, SHOWN)
 }
 
-function firstOf(batches: Iterable<readonly Entry[]>): readonly Entry[] {
-  const first: Entry[] = []
+function firstOf(batches: Iterable<readonly ListingEntry[]>): readonly ListingEntry[] {
+  const first: ListingEntry[] = []
   for (const batch of batches) {
     first.push(...batch)
     if (first.length >= SHOWN) break

@@ -7,7 +7,9 @@ import { BitSet } from '../../bit-set.ts'
 import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMessage } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
 import { NO_UIDL } from '../plan/no-uidl.ts'
-import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
+import type { Plan } from '../plan/plan.ts'
 import { isWhole } from '../plan/prune.ts'
 import { recallInterrupted } from '../route/recall.ts'
 import type { Visit } from '../visit.ts'
@@ -38,7 +40,7 @@ interface Found {
 }
 
 /** What is to be done with entries that are known after all. */
-export type Replan = (known: readonly { readonly entry: Entry; readonly known: KnownMessage }[]) => Plan
+export type Replan = (known: readonly { readonly entry: ListingEntry; readonly known: KnownMessage }[]) => Plan
 
 /** Rejects with BrokenLook. A dry run looks at headers only, and records nothing. */
 export async function takeOverFew(

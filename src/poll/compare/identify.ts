@@ -6,7 +6,7 @@ import type { Looks } from './looks.ts'
 import { type Identified, Match } from './match.ts'
 import { MOST_DELETIONS } from '../plan/moments.ts'
 import { NO_UIDL } from '../plan/no-uidl.ts'
-import type { Entry } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 
 /** Why a deletion did not happen: under the UIDL of what was delivered there is another message. The next poll tells it apart. */
 export const ANOTHER_MESSAGE = 'the server has a different message in its place'
@@ -20,7 +20,7 @@ export function isDoubtful(known: KnownMessage): boolean {
 }
 
 /** Does the server list another size than it did (S039)? Where sizes are hints, only of a message that its header can tell. */
-export function isResized({ sizeBytes }: Entry, known: KnownMessage, exactSizes: boolean): boolean {
+export function isResized({ sizeBytes }: ListingEntry, known: KnownMessage, exactSizes: boolean): boolean {
   if (sizeBytes === null || known.listedBytes === null || sizeBytes === known.listedBytes) return false
   return exactSizes || known.fingerprint !== null
 }
@@ -29,13 +29,13 @@ export function isResized({ sizeBytes }: Entry, known: KnownMessage, exactSizes:
  *  that RETR gives (DESIGN 4.1). Those of which the server shows neither are left out, and so are those that ended a session
  *  (P167). */
 export async function keyNameless(
-  entries: readonly Entry[],
+  entries: readonly ListingEntry[],
   looks: Looks,
   byDigest: boolean,
-): Promise<readonly Entry[]> {
+): Promise<readonly ListingEntry[]> {
   const shown = await looks.shown(entries)
   const seen = new Map<string, number>()
-  const keyed: Entry[] = []
+  const keyed: ListingEntry[] = []
   for (const [at, entry] of entries.entries()) {
     const print = shown[at]?.fingerprint ?? (byDigest ? (await looks.whole(entry))?.whole?.digest : undefined)
     if (print === undefined) continue
@@ -49,7 +49,10 @@ export async function keyNameless(
 
 /** Those of `keyed` whose place among messages with the same header does not tell which of the known ones they are. One may have
  *  left the server, or another have come. Copies for several people differ in one field that no header of ours counts. */
-export async function unclearNameless(keyed: readonly Entry[], comparison: Comparison): Promise<ReadonlySet<Entry>> {
+export async function unclearNameless(
+  keyed: readonly ListingEntry[],
+  comparison: Comparison,
+): Promise<ReadonlySet<ListingEntry>> {
   const groups = Map.groupBy(keyed, ({ uidl }) => uidl)
   const copies = await comparison.copies([...groups.keys()])
   const unclear = [...groups].flatMap(([uidl, group]) => {
@@ -71,7 +74,7 @@ export interface Identification {
 /** Tells entries apart whose UIDL is not enough, each by its header or, where that does not tell, by its digest. `isCurious`
  *  false: nothing is retrieved for that, the size must do. */
 export async function identify(
-  entries: readonly Entry[],
+  entries: readonly ListingEntry[],
   comparison: Comparison,
   looks: Looks,
   isCurious: boolean,

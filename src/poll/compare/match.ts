@@ -1,27 +1,27 @@
 // Entries of one UIDL held against the copies that are known of it (P095). For each question one pass over both, however many
 // there are: a server, or a sender, may make a hundred thousand of them (P166).
 import type { ComparedMessage, KnownCopy, KnownMessage } from '../../ledger/ledger.ts'
-import type { Entry } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import { isSame, type Look, type Looks } from './looks.ts'
 
 export interface Identified {
-  readonly entry: Entry
+  readonly entry: ListingEntry
   readonly known: ComparedMessage | null
 }
 
 export class Match {
-  readonly #group: readonly Entry[]
+  readonly #group: readonly ListingEntry[]
   readonly #copies: readonly KnownCopy[]
-  readonly #headers: ReadonlyMap<Entry, Look | null>
+  readonly #headers: ReadonlyMap<ListingEntry, Look | null>
   readonly #byBytes: boolean
   readonly #left: Set<KnownCopy>
-  readonly #found = new Map<Entry, KnownCopy>()
+  readonly #found = new Map<ListingEntry, KnownCopy>()
 
   /** `byBytes`: all of them have the same header, and only the digest of a message tells which it is. */
   constructor(
-    group: readonly Entry[],
+    group: readonly ListingEntry[],
     copies: readonly KnownCopy[],
-    headers: ReadonlyMap<Entry, Look | null>,
+    headers: ReadonlyMap<ListingEntry, Look | null>,
     byBytes = false,
   ) {
     this.#group = group
@@ -31,17 +31,17 @@ export class Match {
     this.#left = new Set(copies)
   }
 
-  get #unmatched(): readonly Entry[] {
+  get #unmatched(): readonly ListingEntry[] {
     return this.#left.size === 0 ? [] : this.#group.filter((entry) => !this.#found.has(entry))
   }
 
-  #note(entry: Entry, copy: KnownCopy): void {
+  #note(entry: ListingEntry, copy: KnownCopy): void {
     this.#found.set(entry, copy)
     this.#left.delete(copy)
   }
 
   /** Pairs each entry with the first copy that is left under the same key; null: it has none. */
-  #pair(keyOfEntry: (entry: Entry) => string | null, keyOfCopy: (known: KnownMessage) => string | null): void {
+  #pair(keyOfEntry: (entry: ListingEntry) => string | null, keyOfCopy: (known: KnownMessage) => string | null): void {
     const unmatched = this.#unmatched
     if (unmatched.length === 0) return
     const byKey = Map.groupBy(this.#left, ({ known }) => keyOfCopy(known))
@@ -102,7 +102,7 @@ export class Match {
   /** What is left: copies whose header was never seen (skipped, not yet retrieved), or entries whose header is not shown. */
   bySize(isCurious: boolean): void {
     const isOpen = (known: KnownMessage): boolean => known.fingerprint === null
-    const isHidden = (entry: Entry): boolean => !isCurious && (this.#headers.get(entry) ?? null) === null
+    const isHidden = (entry: ListingEntry): boolean => !isCurious && (this.#headers.get(entry) ?? null) === null
     this.#pair(
       ({ sizeBytes }) => String(sizeBytes),
       (known) => (isOpen(known) ? String(known.listedBytes) : null),

@@ -6,7 +6,7 @@ import { isReadable } from '../../deliver/destination.ts'
 import type { Comparison, FingerprintedKey } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import { originOf } from '../attempt.ts'
-import type { Entry } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import { recallInterrupted } from '../route/recall.ts'
 import type { Run } from '../run/run.ts'
 import type { Visit } from '../visit.ts'
@@ -15,7 +15,7 @@ import type { Visit } from '../visit.ts'
 const REREAD_AT_ONCE = 10_000
 
 /** Those of the unknown entries that the ledger knows under another UIDL, and has not seen listed. */
-export async function takeOverNewIds<T extends { readonly entry: Entry }>(
+export async function takeOverNewIds<T extends { readonly entry: ListingEntry }>(
   unknown: readonly T[],
   comparison: Comparison,
   visit: Visit,

@@ -8,7 +8,8 @@ import type { Heading } from '../../message.ts'
 import type { ComparedListing } from './compare.ts'
 import { hold } from '../hold.ts'
 import { isForSize } from '../plan/held-for-size.ts'
-import type { Entry, PlannedFetch, PlannedHold } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
+import type { PlannedFetch, PlannedHold } from '../plan/entry.ts'
 import { forgettable, isWhole, mayBeWindow, MOST_FORGOTTEN } from '../plan/prune.ts'
 import type { Visit } from '../visit.ts'
 
@@ -70,7 +71,10 @@ function optional(heading: Heading | undefined): { readonly heading?: Heading } 
   return heading === undefined ? {} : { heading }
 }
 
-function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; readonly listedBytes: number | null } {
+function keyed({ uidl, copy, sizeBytes }: ListingEntry): {
+  readonly key: EntryKey
+  readonly listedBytes: number | null
+} {
   return { key: { uidl, copy }, listedBytes: sizeBytes }
 }
 

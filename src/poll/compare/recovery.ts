@@ -8,9 +8,9 @@
 import type { PopfetchError } from '../../errors.ts'
 import type { Recollection } from '../../deliver/destination.ts'
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
-import type { Listing } from '../../pop3/listing/listing.ts'
+import type { Listing, ListingEntry } from '../../pop3/listing/listing.ts'
 import { originOf } from '../attempt.ts'
-import type { Entry, Planner } from '../plan/plan.ts'
+import type { Planner } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
 import type { NewIds } from '../plan/guards.ts'
 import { areNewIdsAccepted, takeOverNewIds } from './new-ids.ts'
@@ -21,7 +21,7 @@ const BATCH = 100_000
 const KEYS_AT_ONCE = 5000
 
 interface Candidate {
-  readonly entry: Entry
+  readonly entry: ListingEntry
   readonly known: KnownMessage | null
 }
 
@@ -50,7 +50,7 @@ export class Recovery {
   }
 
   /** Is this entry of the listing to be looked for? Then it is kept for `lookFor`. */
-  takes(entry: Entry, known: KnownMessage | null, isPlain: boolean): boolean {
+  takes(entry: ListingEntry, known: KnownMessage | null, isPlain: boolean): boolean {
     if (known !== null && known.state !== 'open') return false
     if (known === null && isPlain) this.#places.push(entry.index)
     else this.#others.push({ entry, known })

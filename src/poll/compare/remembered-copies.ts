@@ -3,7 +3,8 @@
 // nothing to do about any of the messages. The one rule: this may say "known", and never "new".
 import { createHash } from 'node:crypto'
 import type { ComparedMessage, Comparison } from '../../ledger/ledger.ts'
-import type { Entry, Planner } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
+import type { Planner } from '../plan/plan.ts'
 import { isDoubtful } from './identify.ts'
 import type { Identified } from './match.ts'
 
@@ -22,7 +23,7 @@ export interface CopiesMark {
 
 /** The messages that these entries of shared UIDLs are, in no particular order among those of one UIDL; null: a closer look is due. */
 export async function rememberedCopies(
-  entries: readonly Entry[],
+  entries: readonly ListingEntry[],
   { fact, nowMs }: CopiesMark,
   planner: Pick<Planner, 'isIdle'>,
   comparison: Comparison,
@@ -47,14 +48,14 @@ export async function rememberedCopies(
 
 /** What is to be remembered once they were looked at; null: nothing, for one of them is new. */
 export function copiesMark(
-  entries: readonly Entry[],
+  entries: readonly ListingEntry[],
   known: readonly (ComparedMessage | null)[],
   nowMs: number,
 ): string | null {
   return entries.length <= FEW || known.includes(null) ? null : `${digestOf(entries)} ${nowMs}`
 }
 
-function digestOf(entries: readonly Entry[]): string {
+function digestOf(entries: readonly ListingEntry[]): string {
   const hash = createHash('sha256')
   for (const { uidl, sizeBytes } of entries) hash.update(`${sizeBytes} ${uidl}\n`, 'latin1')
   return hash.digest('hex').slice(0, 32)

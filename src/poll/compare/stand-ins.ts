@@ -3,16 +3,15 @@
 // has any. What is known under the UIDL itself stays so, and costs nothing, until `maskRecorded` gives it a stand-in.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ComparedMessage, Comparison, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
-import type { Listing } from '../../pop3/listing/listing.ts'
+import type { Listing, ListingEntry } from '../../pop3/listing/listing.ts'
 import { redact } from '../../redact.ts'
 import { standInFor } from '../../redact/stand-in.ts'
-import type { Entry } from '../plan/plan.ts'
 
 /** Looked through in one turn of the event loop: about a millisecond. */
 const CHARACTERS_AT_ONCE = 10_000
 
 export interface Keyed {
-  readonly entry: Entry
+  readonly entry: ListingEntry
   readonly known: ComparedMessage | null
 }
 
@@ -31,14 +30,14 @@ export class StandIns {
   }
 
   /** Entries with a unique UIDL, and what is known of them, in their order. */
-  async keyed(entries: readonly Entry[]): Promise<readonly Keyed[]> {
+  async keyed(entries: readonly ListingEntry[]): Promise<readonly Keyed[]> {
     const known = this.#isNew ? [] : await this.#comparison.known(entries)
     const unknown = entries.filter((_, at) => (known[at] ?? null) === null)
     const found = new Map((await this.#masked(unknown)).map((keyed) => [keyed.entry.index, keyed]))
     return entries.map((entry, at) => found.get(entry.index) ?? { entry, known: known[at] ?? null })
   }
 
-  async #masked(entries: readonly Entry[]): Promise<readonly Keyed[]> {
+  async #masked(entries: readonly ListingEntry[]): Promise<readonly Keyed[]> {
     if (entries.length === 0) return []
     const secret = await secretsIn(entries.map(({ uidl }) => uidl))
     const mayBeThere = await this.#mayBeThere()
@@ -51,7 +50,7 @@ export class StandIns {
   }
 
   /** The same for entries that share their UIDL with others: under which key they are, as copies are told apart later. */
-  async shared(entries: readonly Entry[]): Promise<readonly Entry[]> {
+  async shared(entries: readonly ListingEntry[]): Promise<readonly ListingEntry[]> {
     if (entries.length === 0) return []
     const uidls = new Set(entries.map(({ uidl }) => uidl))
     const secret = await secretsIn([...uidls])
@@ -69,7 +68,7 @@ export class StandIns {
     return await this.#areThere
   }
 
-  #renamed({ index }: Entry): Entry {
+  #renamed({ index }: ListingEntry): ListingEntry {
     this.#listing.standIn(index)
     return this.#listing.entry(index)
   }

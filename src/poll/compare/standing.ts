@@ -4,7 +4,7 @@ import type { Account } from '../../config/schema.ts'
 import { isReadable, type Origins, type Standing } from '../../deliver/destination.ts'
 import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
 import { originOf } from '../attempt.ts'
-import type { Entry } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import { possibleNames } from '../route/route.ts'
 import { shownBy } from '../route/closed.ts'
 import type { Target } from '../run/destinations.ts'
@@ -26,7 +26,7 @@ export interface Look {
 /** What is looked for: made one by one where it is needed, for there may be many, and mostly nothing stands anywhere. */
 export interface Sought {
   readonly length: number
-  at(index: number): Entry | undefined
+  at(index: number): ListingEntry | undefined
 }
 
 /** All destinations that the account may deliver to. A destination that is down delays only its own part. */
@@ -112,7 +112,7 @@ export function routesOf({ deliver, route }: Account): readonly (readonly string
 
 /** What is to be recorded of an unknown entry, the `at`-th of those that were looked for; null: it stands nowhere. */
 export function adoptionOf(
-  { uidl, copy, sizeBytes }: Entry,
+  { uidl, copy, sizeBytes }: ListingEntry,
   at: number,
   looks: readonly Look[],
   routes: readonly (readonly string[])[],

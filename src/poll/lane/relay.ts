@@ -6,7 +6,7 @@
 // (S042). Those that were not offered are offered there. The one rule: what was offered here is not offered again.
 import { asPopfetchError } from '../../errors.ts'
 import type { Message, ReceivedFacts } from '../../message.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Job } from '../route/due.ts'
 import { HandingOver } from '../run/handing.ts'

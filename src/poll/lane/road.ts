@@ -2,7 +2,7 @@
 // new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
 // roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
 import type { Volleys } from '../../deliver/destination.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Jobs } from '../route/due.ts'
 import type { Target } from '../run/destinations.ts'

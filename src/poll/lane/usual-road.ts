@@ -1,7 +1,7 @@
 // What the lane and the usual road (transfer/) have to do with each other.
 import type { PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import type { Job } from '../route/due.ts'
 import type { Tried } from '../run/handing.ts'
 

@@ -1,29 +1,19 @@
-// One entry of a listing on its way through a poll, what is planned for it, and what is asked of it in many places. Apart from the
-// planner, which a poll without new mail does not load.
+// What is planned for an entry of a listing, and what is asked of it in many places. Apart from the planner, which a poll without new
+// mail does not load.
 import type { Delivery, KnownMessage } from '../../ledger/ledger.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import { hasCome } from './moments.ts'
 
-export interface Entry {
-  /** Its place in the listing. */
-  readonly index: number
-  readonly number: number
-  readonly uidl: string
-  /** What the server gave, where `uidl` is a stand-in (compare/stand-ins.ts). Never stored. */
-  readonly given?: string
-  readonly copy: number
-  readonly sizeBytes: number | null
-}
-
-export interface PlannedFetch extends Entry {
+export interface PlannedFetch extends ListingEntry {
   readonly known: KnownMessage | null
 }
 
 /** Delivered in an earlier session and due to be deleted, after a look at its header (P098). */
-export interface PlannedDeletion extends Entry {
+export interface PlannedDeletion extends ListingEntry {
   readonly known: KnownMessage
 }
 
-export interface PlannedHold extends Entry {
+export interface PlannedHold extends ListingEntry {
   /** Null or absent: the ledger does not know it yet. */
   readonly known?: KnownMessage | null
   readonly reason: string

@@ -5,11 +5,11 @@ import { NO_UIDL } from './no-uidl.ts'
 import type { FirstPolicy } from '../../config/schema.ts'
 import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
 import { fitsNow } from './held-for-size.ts'
 import { isLost, isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
 import { hasCome } from './moments.ts'
 import {
-  type Entry,
   isDeferred,
   isDue,
   isDueMessage,
@@ -19,9 +19,6 @@ import {
   type PlannedFetch,
   type PlannedHold,
 } from './entry.ts'
-
-export { isDeferred, isDue, isDueMessage, isFresh, MOST_ATTEMPTS }
-export type { Entry, PlannedDeletion, PlannedFetch, PlannedHold }
 
 export interface Policy {
   readonly delete:
@@ -92,14 +89,14 @@ export interface Seen {
   /** By their place in the listing. */
   readonly places: BitSet
   /** Those that the listing does not tell: without a UIDL, or one of several. */
-  readonly nameless: readonly Entry[]
+  readonly nameless: readonly ListingEntry[]
 }
 
 export class Planner {
   readonly #policy: Policy
   readonly #nowMs: number
   readonly #agedMs: number | null
-  readonly #isCounted: (entry: Entry) => boolean
+  readonly #isCounted: (entry: ListingEntry) => boolean
   /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
   #skipFirst: number
   #older: BitSet | null
@@ -123,7 +120,7 @@ export class Planner {
   readonly #fromFuture: EntryKey[] = []
   readonly #holds: PlannedHold[] = []
   readonly #seen = new BitSet()
-  readonly #namelessSeen: Entry[] = []
+  readonly #namelessSeen: ListingEntry[] = []
   readonly #unadopted: EntryKey[] = []
 
   /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
@@ -135,7 +132,7 @@ export class Planner {
     started: boolean,
     nowMs: number,
     agedMs: number | null,
-    isCounted: (entry: Entry) => boolean = () => false,
+    isCounted: (entry: ListingEntry) => boolean = () => false,
   ) {
     this.#isCounted = isCounted
     this.#policy = policy
@@ -170,7 +167,7 @@ export class Planner {
   }
 
   /** An entry of the listing, in any order, and what the ledger knows of it. `isPlain`: it is exactly as the listing has it. */
-  add(entry: Entry, known: KnownMessage | null, isPlain = false): void {
+  add(entry: ListingEntry, known: KnownMessage | null, isPlain = false): void {
     if (known === null) {
       this.#new++
       if (this.#policy.markSeen || entry.index < this.#skipFirst || this.#older?.has(entry.index)) this.#see(entry)
@@ -203,7 +200,7 @@ export class Planner {
   }
 
   /** Is nothing to be done about the message, whichever entry of its UIDL it is? */
-  isIdle(entry: Entry, known: KnownMessage): boolean {
+  isIdle(entry: ListingEntry, known: KnownMessage): boolean {
     const { all, skippedToo, markSeen, delete: policy } = this.#policy
     if (all || skippedToo || (markSeen && mayBeSeen(known, this.#policy))) return false
     switch (known.state) {
@@ -218,21 +215,21 @@ export class Planner {
     }
   }
 
-  #delivered(entry: Entry, known: KnownMessage): void {
+  #delivered(entry: ListingEntry, known: KnownMessage): void {
     if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
     else if (known.deletion !== null) this.#reprieved.push({ uidl: entry.uidl, copy: entry.copy })
     this.#deliveredSinceMs = Math.min(this.#deliveredSinceMs, known.firstSeenMs)
     this.#skipped++
   }
 
-  #see(entry: Entry): void {
+  #see(entry: ListingEntry): void {
     // Beside copies that are known, the listing alone does not tell which copy it is.
     if (hasNoUidl(entry) || (!this.#firstPoll && entry.copy > 0)) this.#namelessSeen.push(entry)
     else this.#seen.add(entry.index)
     this.#skipped++
   }
 
-  #open(entry: Entry, known: KnownMessage): void {
+  #open(entry: ListingEntry, known: KnownMessage): void {
     if (this.#policy.markSeen && mayBeSeen(known, this.#policy)) {
       this.#unadopted.push({ uidl: entry.uidl, copy: entry.copy })
       this.#see(entry)
@@ -259,7 +256,7 @@ export class Planner {
     return isWaited || left.some((delivery) => isDue(delivery, this.#nowMs, eager))
   }
 
-  #wanted(entry: Entry, known: KnownMessage | null, isPlain = false): void {
+  #wanted(entry: ListingEntry, known: KnownMessage | null, isPlain = false): void {
     const { maxSizeBytes, sessionLimit } = this.#policy
     const isTooLarge = maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes
     if (isPlain && !isTooLarge && this.#fresh.length >= sessionLimit) this.#more.add(entry.index)
@@ -270,7 +267,7 @@ export class Planner {
     else this.#again.push({ ...entry, known })
   }
 
-  #fitsNow({ sizeBytes }: Entry, known: KnownMessage): boolean {
+  #fitsNow({ sizeBytes }: ListingEntry, known: KnownMessage): boolean {
     return fitsNow({ ...this.#policy, sizeBytes }, known)
   }
 
@@ -317,7 +314,7 @@ function rankOf({ known }: PlannedFetch): number {
   return isDueMessage({ known }) ? 0 : 1
 }
 
-function hasNoUidl({ uidl }: Entry): boolean {
+function hasNoUidl({ uidl }: ListingEntry): boolean {
   return uidl.startsWith(NO_UIDL)
 }
 

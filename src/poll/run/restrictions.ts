@@ -4,7 +4,9 @@
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { BodySink } from '../../pop3/wire/exchange.ts'
-import type { Entry, Plan, PlannedDeletion, PlannedFetch } from '../plan/plan.ts'
+import type { ListingEntry } from '../../pop3/listing/listing.ts'
+import type { PlannedDeletion, PlannedFetch } from '../plan/entry.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { SpaceCheck } from '../plan/space.ts'
 
 /** The looks of the session (compare/looks.ts), which remember what ended it. */
@@ -32,7 +34,7 @@ export interface Restrictions {
   /** Told of each `bytes` that came. A promise: nothing more is read until it resolves. */
   pace(bytes: number): Promise<void> | undefined
   /** The delivered messages that may be deleted, in the same order. */
-  removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]>
+  removable<T extends ListingEntry>(delivered: readonly T[]): Promise<readonly T[]>
 }
 
 export const noRestrictions: Restrictions = {

@@ -2,7 +2,7 @@
 // recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Ledger, Lease } from '../../ledger/ledger.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import type { Job } from '../route/due.ts'
 import { beginning, isBegun } from './hand-over.ts'
 import { isSuspect } from './suspects.ts'

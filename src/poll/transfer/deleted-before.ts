@@ -4,7 +4,8 @@
 // The one rule: only the digest of all of it says "the same", and it is paired once.
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
-import type { Plan, PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
 
 /** This many are looked for; where one poll deleted more, the others would come again once. */

@@ -2,7 +2,7 @@
 // once for each message, where nothing is lost when that ends the session, too.
 import { splitHeader } from '../../header.ts'
 import { headingOf } from '../../heading.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import type { Visit } from '../visit.ts'
 
 /** This many in one session. */

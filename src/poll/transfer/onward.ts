@@ -3,7 +3,8 @@
 // listing: a mailbox of 100,000 is not signed in to, listed and compared again for each 20,000 of them.
 // The one rule: it goes on only as long as all went well. Whatever did not is for the next session to see (sessions.ts).
 import type { Listing } from '../../pop3/listing/listing.ts'
-import type { Plan, PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
+import type { Plan } from '../plan/plan.ts'
 import { isDueOnceDelivered } from '../removal.ts'
 import { type Jobs, prepareJobs } from '../route/due.ts'
 import type { Visit } from '../visit.ts'

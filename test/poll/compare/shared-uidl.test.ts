@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ComparedMessage, KnownCopy } from '../../../src/ledger/ledger.ts'
 import type { Look, Looks } from '../../../src/poll/compare/looks.ts'
 import { Match } from '../../../src/poll/compare/match.ts'
-import type { Entry } from '../../../src/poll/plan/plan.ts'
+import type { ListingEntry } from '../../../src/pop3/listing/listing.ts'
 import { letter, Scene, upTo } from '../scene.ts'
 
 function print(at: number): Buffer {
@@ -36,7 +36,7 @@ function copyOf(at: number, isReceived: boolean): KnownCopy {
   return { copy: at, known }
 }
 
-function entriesOf(count: number): Entry[] {
+function entriesOf(count: number): ListingEntry[] {
   return upTo(count).map((index) => ({ index, number: index + 1, uidl: 'same', copy: index, sizeBytes: 100 }))
 }
 

@@ -8,7 +8,7 @@ import { takeLane } from '../../../src/poll/lane/lane.ts'
 import type { LaneEnd, UsualRoad } from '../../../src/poll/lane/usual-road.ts'
 import { FULL_BYTES, MOST_IN_BATCH } from '../../../src/poll/lane/batch.ts'
 import type { LanePlace } from '../../../src/poll/lane/road.ts'
-import type { PlannedFetch } from '../../../src/poll/plan/plan.ts'
+import type { PlannedFetch } from '../../../src/poll/plan/entry.ts'
 import type { Visit } from '../../../src/poll/visit.ts'
 import type { BurstOwner } from '../../../src/pop3/wire/burst.ts'
 

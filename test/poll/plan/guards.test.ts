@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { changedForMany, guard, type GuardView, isChangedForMany } from '../../../src/poll/plan/guards.ts'
 import { BitSet } from '../../../src/bit-set.ts'
-import type { Plan, PlannedDeletion } from '../../../src/poll/plan/plan.ts'
+import type { PlannedDeletion } from '../../../src/poll/plan/entry.ts'
+import type { Plan } from '../../../src/poll/plan/plan.ts'
 
 const plan: Plan = {
   listed: 0,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Delivery, KnownMessage } from '../../../src/ledger/ledger.ts'
-import { type Entry, type Plan, Planner, type Policy } from '../../../src/poll/plan/plan.ts'
+import type { ListingEntry } from '../../../src/pop3/listing/listing.ts'
+import { type Plan, Planner, type Policy } from '../../../src/poll/plan/plan.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const DAY = 86_400_000
@@ -20,7 +21,7 @@ const policy: Policy = {
   eager: false,
 }
 
-function entry(number: number, uidl = `u${number}`, sizeBytes: number | null = 1000): Entry {
+function entry(number: number, uidl = `u${number}`, sizeBytes: number | null = 1000): ListingEntry {
   return { index: number - 1, number, uidl, copy: 0, sizeBytes }
 }
 
@@ -47,7 +48,7 @@ function known(facts: Partial<KnownMessage> = {}): KnownMessage {
 }
 
 function planned(
-  rows: readonly (readonly [Entry, KnownMessage | null])[],
+  rows: readonly (readonly [ListingEntry, KnownMessage | null])[],
   changed: Partial<Policy> = {},
   started = true,
 ): Plan {
@@ -56,7 +57,7 @@ function planned(
   return planner.finish()
 }
 
-const numbers = (entries: readonly Entry[]): number[] => entries.map(({ number }) => number)
+const numbers = (entries: readonly ListingEntry[]): number[] => entries.map(({ number }) => number)
 
 describe('a plan', () => {
   test('fetches what was never seen and leaves what was delivered', () => {
