@@ -29,7 +29,7 @@ export interface Attempt {
   /** The recipient's address; '' for a destination without recipients (maildir, command, mbox). */
   readonly recipient: string
   /** Called, and waited for, before the other side can have the whole message. That is before the end of it goes to a server,
-   *  before a program gets its input. Until it resolves, the message was certainly not delivered (S042). It may be called again;
+   *  before a program gets its input; perhaps already while a server is asked whether it takes the message. Until it resolves, the message was certainly not delivered (S042). It may be called again;
    *  when it rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that
    *  remembers. */
   readonly handingOver?: () => Promise<void>

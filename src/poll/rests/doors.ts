@@ -125,8 +125,14 @@ export class Doors {
     return this.#turns.take(place.key, () => Math.min(most(), answersLeft(this.#recordOf(place))))
   }
 
+  /** Is nothing amiss there? Then that it took a message is no news. */
+  isClean(place: Place): boolean {
+    const record = this.#records.get(nameOf(place))
+    return record === undefined || (record.rest === null && record.row.length === 0 && record.refusals === 0)
+  }
+
   /** How often the door was closed so far: tells an answer that comes late from one to a later try. */
-  closings({ key }: Place): number {
+  closings({ key }: Pick<Place, 'key'>): number {
     return this.#closings.get(key) ?? 0
   }
 
@@ -214,6 +220,7 @@ function toldAfter(
   return isOld ? { told, isNews: false } : { told: { state: rest.conclusion, atMs: nowMs }, isNews: true }
 }
 
+/** No address has a NUL. */
 function nameOf({ key, recipient }: Place): string {
-  return JSON.stringify([key, recipient])
+  return `${recipient}\0${key}`
 }

@@ -272,7 +272,7 @@ export class AccountDestinations implements Disposable {
     this.#tally.takenBy(target.name)
     this.#run.destinations.delivered(target.key)
     for (const place of placesOf(target, [knownAt(target, recipient)]))
-      await this.#note(target, place, { kind: 'taken' }, since)
+      if (!this.#run.doors.isClean(place)) await this.#note(target, place, { kind: 'taken' }, since)
     if (!target.probing || since !== this.closings(target)) return
     target.probing = false
     this.#release(target)
@@ -285,7 +285,9 @@ export class AccountDestinations implements Disposable {
 
   /** How often it was closed so far, or its folder there. */
   closings(target: Target): number {
-    return placesOf(target, []).reduce((sum, place) => sum + this.#run.doors.closings(place), 0)
+    const { doors } = this.#run
+    const { key, part } = target
+    return doors.closings(target) + (part === key ? 0 : doors.closings({ key: part }))
   }
 
   /** `since`: what `closings` gave when that began of which the event tells. */

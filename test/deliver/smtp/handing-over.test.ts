@@ -93,3 +93,62 @@ test.each([
   expect(wrong.code).toBe('ERR_LEDGER')
   expect(Buffer.concat(server.heard[0] ?? []).toString('latin1')).not.toContain('Body')
 })
+
+/** A destination with one connection, over which a message was offered already. */
+async function secondOver(first: 'taken' | 'refused') {
+  const server = await sink()
+  const smtp = destination(server.port, { concurrency: 1 })
+  server.faults.dot = first === 'taken' ? null : '554 5.7.1 no'
+  const offered = smtp.deliver({ ...attempt('1'), handingOver: () => Promise.resolve() }, message(MAIL), never)
+  await (first === 'taken' ? offered : expect(offered).rejects.toThrow('554'))
+  server.faults.dot = null
+  const events: string[] = []
+  const asked = Promise.withResolvers<null>()
+  const noted = Promise.withResolvers<void>()
+  const handingOver = async (): Promise<void> => {
+    events.push('asked')
+    asked.resolve(null)
+    await noted.promise
+    events.push('noted')
+  }
+  return { server, smtp, events, asked: asked.promise, noted, handingOver }
+}
+
+test('behind a message that was taken it is noted while the server is asked, and the end waits for that all the same', async () => {
+  const { server, smtp, events, asked, noted, handingOver } = await secondOver('taken')
+  // The server wants it only after that.
+  server.faults.rcpt = () => asked
+  server.faults.dot = () => {
+    events.push('dot')
+    return null
+  }
+  const delivering = smtp.deliver({ ...attempt('2'), handingOver }, message(MAIL), never)
+  await asked
+  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate)
+  noted.resolve()
+  await delivering
+  expect(events).toEqual(['asked', 'noted', 'dot'])
+  expect([server.messages.length, server.connections]).toEqual([2, 1])
+})
+
+test('behind a message that was refused it is not', async () => {
+  const { server, smtp, events, handingOver } = await secondOver('refused')
+  server.faults.rcpt = '550 5.1.1 nobody'
+  const error = await failure(smtp.deliver({ ...attempt('2'), handingOver }, message(MAIL), never))
+  expect([error.conclusion, events, server.connections]).toEqual(['RCPT', [], 1])
+})
+
+test('behind a message that was taken, one that cannot be noted does not go', async () => {
+  const { server, smtp, noted, handingOver } = await secondOver('taken')
+  const wrong = new PopfetchError('ERR_LEDGER', 'disk full', { scope: 'process', retry: 'later' })
+  noted.reject(wrong)
+  await expect(smtp.deliver({ ...attempt('2'), handingOver }, message(MAIL), never)).rejects.toBe(wrong)
+  expect(server.messages).toHaveLength(1)
+})
+
+test('behind a message that was taken, one that is refused is refused while it is being noted', async () => {
+  const { server, smtp, events, handingOver } = await secondOver('taken')
+  server.faults.rcpt = '550 5.1.1 nobody'
+  const error = await failure(smtp.deliver({ ...attempt('2'), handingOver }, message(MAIL), never))
+  expect([error.conclusion, events]).toEqual(['RCPT', ['asked']])
+})

@@ -2,7 +2,9 @@
 // message with it costs four turns of the event loop and three streams, and takes the answers one at a time. Here a message is
 // two writes, where the server offers PIPELINING (RFC 2920): the envelope with DATA, and the content with its dot. Every command
 // and every reply is told to the conversation first, which decides whether it may go on. One rule: no content without 354, and no
-// end of it without `handingOver`.
+// end of it without `handingOver`. Behind a message that was taken, that is asked for with the envelope already: so the record of the
+// one before and that of this one are one commit, and the content goes as soon as it is wanted. At most one message a connection is in
+// doubt after a kill, as before (S042).
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { Dots } from './dots.ts'
@@ -44,6 +46,8 @@ interface Sending {
   readonly done: (outcome: Outcome) => void
   /** The first command that was refused; null: none. */
   refused: 'MAIL' | 'RCPT' | null
+  /** It is being noted that it is handed over; null: not yet. */
+  noting: Promise<void> | null
 }
 
 export class Line {
@@ -55,6 +59,8 @@ export class Line {
   readonly #awaited: Awaited[] = []
   #sending: Sending | null = null
   #other: ((isTaken: boolean) => void) | null = null
+  /** The last message was taken. */
+  #hasTaken = false
   /** The beginning of a line whose end has not come. */
   #held = ''
   /** The lines of a reply whose last one has not come. */
@@ -88,10 +94,14 @@ export class Line {
       (this.#offered.has('SMTPUTF8') && /[^\0-\x7f]/.test(from + to) ? ' SMTPUTF8' : '') +
       (eightBit && this.#offered.has('8BITMIME') ? ' BODY=8BITMIME' : '') +
       (sizeBytes > 0 && this.#offered.has('SIZE') ? ` SIZE=${sizeBytes}` : '')
-    this.#sending = { letter, done, refused: null }
+    const sending: Sending = { letter, done, refused: null, noting: null }
+    this.#sending = sending
     const mail = `MAIL FROM:<${from}>${parameters}`
-    if (this.#offered.has('PIPELINING')) this.#command(['MAIL', 'RCPT', 'DATA'], [mail, recipientOf(letter), 'DATA'])
-    else this.#command(['MAIL'], [mail])
+    if (this.#offered.has('PIPELINING')) {
+      this.#command(['MAIL', 'RCPT', 'DATA'], [mail, recipientOf(letter), 'DATA'])
+      // It will want this one as well: so that is noted meanwhile, with what became of the one before it.
+      if (this.#hasTaken && Buffer.isBuffer(letter.content)) sending.noting = begun(letter.handingOver)
+    } else this.#command(['MAIL'], [mail])
   }
 
   /** A command by itself, of one line. `done` hears whether it was answered with a success. */
@@ -194,7 +204,7 @@ export class Line {
     const isOver = (): boolean => this.#sending !== sending || this.#socket.destroyed
     try {
       if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
-      if (handingOver !== null) await handingOver()
+      await (sending.noting ?? handingOver?.())
       if (isOver()) return
       this.#socket.write(content, this.#written)
       this.#conversation.contentWritten(wireBytes < this.#socket.writableHighWaterMark)
@@ -232,8 +242,16 @@ export class Line {
   #end(outcome: Outcome): void {
     const sending = this.#sending
     this.#sending = null
+    this.#hasTaken = outcome.kind === 'taken'
     sending?.done(outcome)
   }
+}
+
+/** Whoever waits for it hears how it ended, and perhaps nobody waits. */
+function begun(handingOver: Letter['handingOver']): Promise<void> | null {
+  const noting = handingOver?.() ?? null
+  noting?.catch(() => {})
+  return noting
 }
 
 function recipientOf({ to }: Letter): string {
