@@ -51,6 +51,7 @@
 //   intent        the random number of an attempt, by which a later poll finds what a crash left behind
 //   lane          the quick road of many new, small messages to one Maildir; the usual road takes all others
 //   burst         their RETRs, and their answers cut whole; volley: their files, delivered together
+//   hands         another thread, which writes and links the files of volleys while the event loop goes on
 //   receipt       what a destination said when it accepted a message
 //   conclusion    what the answer of a destination means for the mail (deliver/answers/)
 //   rest          the time for which a destination is left alone: nothing is offered to it (poll/rests/)

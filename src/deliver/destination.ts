@@ -122,12 +122,16 @@ export const PROBE_MS = 60_000
 export interface Volleys {
   /** Resolves when there is space for so many messages. Rejects with DeliveryError. */
   reserve(messages: number, bytes: number): Promise<void>
-  volley(): Volley
+  /** Another thread does their work, or will soon: give memory that it can see as well (a SharedArrayBuffer's), and let the event loop
+   *  go on. */
+  readonly isApart: boolean
+  /** `memory`: all bodies will lie in it. */
+  volley(memory: Buffer): Volley
 }
 
 /** Small messages that are delivered together. */
 export interface Volley {
-  /** Takes one more, at once: `body` may change as soon as it returns. `receivedMs` is as in HeaderFacts. Never throws: `deliver` tells
+  /** Takes one more, at once. `body` does not change before `deliver` ends. `receivedMs` is as in HeaderFacts. Never throws: `deliver` tells
    *  what became of it. Call `Volleys.reserve` before. */
   add(attempt: Attempt, body: Buffer, receivedMs: number | null): void
   /** What became of each, in the order in which they were added; a receipt says the same as that of Destination.deliver, and so does an

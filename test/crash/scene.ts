@@ -124,7 +124,8 @@ export class Scene implements AsyncDisposable {
     const words = [...tracer, process.execPath, inject('popfetch'), '--config', this.configFile, '--json', ACCOUNT]
     const child = spawn(words[0]!, words.slice(1), {
       cwd: this.directory,
-      env: { PATH: process.env['PATH'], HOME: this.directory },
+      // POPFETCH_ROAD: to have all of it on one road.
+      env: { PATH: process.env['PATH'], HOME: this.directory, POPFETCH_ROAD: process.env['POPFETCH_ROAD'] },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const closed = once(child, 'close') as Promise<[number | null, string | null]>

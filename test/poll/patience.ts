@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { vi } from 'vitest'
+import { expectedHands } from '../../src/deliver/maildir/hands.ts'
 import type { Pop3Server } from '../support/pop3-server.ts'
 
 /** A part of the 60 s after which a silent server is given up. */
@@ -23,8 +24,9 @@ export async function patiently<T>(server: Pop3Server, poll: () => Promise<T>): 
     const polled = poll().finally(() => (state.isSettled = true))
     // oxlint-disable-next-line eslint/no-unmodified-loop-condition
     while (!state.isSettled) {
-      if (line.isSilent && !process.getActiveResourcesInfo().some((name) => WORK.test(name)))
-        vi.advanceTimersByTime(STEP_MS)
+      const isAtWork =
+        expectedHands()?.isBusy === true || process.getActiveResourcesInfo().some((name) => WORK.test(name))
+      if (line.isSilent && !isAtWork) vi.advanceTimersByTime(STEP_MS)
       await turn()
     }
     return await polled

@@ -28,6 +28,19 @@ declare const WebAssembly: {
   }
 }
 
+/** For another thread, which makes a block of its own. */
+export interface CrlfModule {
+  /** Of WebAssembly, with the memory `memory` and `lf`, which is `convert` with the source's beginning and end and the result's place. */
+  readonly module: Uint8Array
+  readonly sourceAt: number
+  readonly mostBytes: number
+}
+
+/** Null: this system cannot do it. */
+export function crlfModule(): CrlfModule | null {
+  return crlfBlock() === null ? null : { module: moduleBytes(), sourceAt: SOURCE, mostBytes: MOST_BLOCK_BYTES }
+}
+
 let made: CrlfBlock | null | undefined
 
 /** Null: this system cannot do it. */

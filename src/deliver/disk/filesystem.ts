@@ -138,6 +138,16 @@ export const fileSystems: FileSystems = {
   },
 }
 
+/** Has a sync nothing to wait for? */
+export function isInMemory(fileSystem: FileSystem): boolean {
+  return fileSystem === inMemory
+}
+
+/** Are its calls those of the system, so that another thread may make them as well? Not where a test fails some. */
+export function isOfSystem(fileSystem: FileSystem): boolean {
+  return fileSystem === onLoop || fileSystem === inMemory
+}
+
 const NO_FSYNC: ReadonlySet<string | null> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
 
 /** Makes the names in `directory` survive a power cut, where the file system can do that (D003). */

@@ -28,7 +28,7 @@ import {
 } from '../destination.ts'
 import { BodyFile, fill } from '../disk/body-file.ts'
 import { diskError } from '../disk/disk-error.ts'
-import { fileSystems, type FileSystems, writeAll } from '../disk/filesystem.ts'
+import { fileSystems, isOfSystem, type FileSystems, writeAll } from '../disk/filesystem.ts'
 import { expectToConvert } from '../disk/line-endings.ts'
 import { sweep } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
@@ -41,6 +41,7 @@ import { items } from './items.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
 import { parcelOf, type ParcelRules } from './parcel.ts'
 import { readBack, reread } from './read-back.ts'
+import { expectedHands } from './hands.ts'
 import { MaildirVolley } from './volley.ts'
 
 export interface MaildirConfig {
@@ -200,6 +201,7 @@ class Maildir implements ShowingDestination {
   volleys(): Volleys | null {
     const { maildir } = this.#opened ?? { maildir: null }
     if (maildir?.fileSystem.atOnce !== true) return null
+    const isReal = isOfSystem(maildir.fileSystem)
     return {
       reserve: async (messages, bytes) => {
         const { tmp } = maildir.folders
@@ -210,7 +212,15 @@ class Maildir implements ShowingDestination {
           throw diskError(`${this.description}: cannot deliver a message`, error)
         }
       },
-      volley: () => new MaildirVolley(maildir, this.#rules, this.#limitMs),
+      get isApart() {
+        return isReal && expectedHands() !== null
+      },
+      volley: (memory) => {
+        const hands = isReal ? expectedHands() : null
+        const shared = memory.buffer instanceof SharedArrayBuffer ? memory.buffer : null
+        const apart = hands?.isReady === true && shared !== null ? { hands, memory: shared } : null
+        return new MaildirVolley(maildir, this.#rules, this.#limitMs, apart)
+      },
     }
   }
 

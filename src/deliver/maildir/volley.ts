@@ -1,25 +1,31 @@
 // Small messages that go into a Maildir together, as columns: no object, promise or closure a message. The steps and their order are
 // those of file.ts and batch.ts: written in tmp/, synced, linked into new/, with one sync of new/ for all before any of them counts.
-// Where a step fails for a file, what was done for it is taken back, and the others go on. The one rule: nothing is linked before its
-// file is synced and closed, and nothing counts before new/ is synced (D002, D003).
+// Where a step fails for a file, what was done for it is taken back, and the others go on. Another thread may write and link them
+// (hands.ts), so that the event loop goes on meanwhile. The one rule: nothing is linked before its file is synced and closed, and
+// nothing counts before new/ is synced (D002, D003).
 import { type DeliveryError, errnoOf } from '../../errors.ts'
 import { type Attempt, type Receipt, receiptOf, type Volley } from '../destination.ts'
 import { writePieces } from '../disk/body.ts'
-import { type Awaitable, type FileSystem, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
+import { type Awaitable, type FileSystem, isInMemory, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
 import { within } from '../disk/time-limit.ts'
 import type { Right } from '../right.ts'
 import { CREATE, fileError, type OpenMaildir, PRIVATE } from './file.ts'
+import type { Hands } from './hands.ts'
 import { publish } from './link.ts'
 import { fileName, sizedName } from './name.ts'
 import { believable, type ParcelRules } from './parcel.ts'
+import type { Done, Failure, Writing } from './thread.ts'
 
 /** No descriptor: it was closed, or never open. */
 const NONE = -1
+const NOTHING: ReadonlySet<number> = new Set()
 
 export class MaildirVolley implements Volley {
   readonly #maildir: OpenMaildir
   readonly #rules: ParcelRules
   readonly #limitMs: number
+  /** Null: all is done here. */
+  readonly #apart: Apart | null
   readonly #fds: number[] = []
   readonly #tmps: string[] = []
   readonly #targets: string[] = []
@@ -30,11 +36,12 @@ export class MaildirVolley implements Volley {
   /** Nobody waits any more: what is not visible yet never will be. */
   #isGivenUp = false
 
-  /** `maildir.fileSystem` makes its calls at once. */
-  constructor(maildir: OpenMaildir, rules: ParcelRules, limitMs: number) {
+  /** `maildir.fileSystem` makes its calls at once. With `hands`, all bodies lie in `memory`, and stay there until they are delivered. */
+  constructor(maildir: OpenMaildir, rules: ParcelRules, limitMs: number, given: HandsAndMemory | null = null) {
     this.#maildir = maildir
     this.#rules = rules
     this.#limitMs = limitMs
+    this.#apart = given === null ? null : new Apart(given)
   }
 
   add(attempt: Attempt, body: Buffer, receivedMs: number | null): void {
@@ -46,6 +53,8 @@ export class MaildirVolley implements Volley {
     this.#targets.push('')
     this.#errors.push(null)
     try {
+      if (this.#apart !== null)
+        return this.#apart.add(at, body, this.#rules.prefix(attempt), believable(this.#rules, receivedMs))
       const fd = made(fileSystem.open(tmp, CREATE, PRIVATE))
       this.#fds[at] = fd
       const bytes = made(writePieces(fileSystem, fd, { prefix: this.#rules.prefix(attempt), body }, lineEndings))
@@ -63,6 +72,7 @@ export class MaildirVolley implements Volley {
       await within(this.#deliver(right), this.#limitMs, signal)
     } catch (error) {
       this.#isGivenUp = true
+      this.#apart?.leave()
       const scope = signal.aborted ? 'message' : 'destination'
       const verdict = this.#isLinking ? 'unknown' : 'temporary'
       for (const at of this.#fds.keys())
@@ -73,7 +83,7 @@ export class MaildirVolley implements Volley {
 
   async #deliver(right: Right): Promise<void> {
     const { fileSystem, folders } = this.#maildir
-    await this.#sync()
+    await (this.#apart === null ? this.#sync() : this.#writeApart(this.#apart))
     // The last moment: all of them are in tmp/ now, where whoever took over removes them.
     try {
       if (!this.#isGivenUp) right.requireHeld()
@@ -81,7 +91,9 @@ export class MaildirVolley implements Volley {
       for (const at of this.#fds.keys()) this.#fail(at, error, 'message')
     }
     this.#isLinking = true
+    const linked = this.#isGivenUp ? NOTHING : await this.#linkApart(this.#apart)
     for (const at of this.#fds.keys()) {
+      if (linked.has(at)) continue
       if (this.#isGivenUp) this.#takeBack(at)
       else if (this.#errors[at] === null && !this.#publish(at)) await this.#publishAfterAll(at)
     }
@@ -107,6 +119,33 @@ export class MaildirVolley implements Volley {
       }
     }
     if (underWay.length > 0) await Promise.all(underWay)
+  }
+
+  async #writeApart(apart: Apart): Promise<void> {
+    const { folders, fileSystem, lineEndings, mode } = this.#maildir
+    const how = {
+      toLf: lineEndings === 'lf',
+      mode: mode === PRIVATE ? null : mode,
+      waits: !isInMemory(fileSystem),
+    }
+    const each = await apart.write(this.#tmps, how)
+    for (const [row, at] of apart.rows.entries()) {
+      const result = each[row]
+      const name = (this.#tmps[at] ?? '').slice(folders.tmp.length + 1)
+      if (typeof result === 'number') this.#targets[at] = `${folders.new}/${sizedName(name, result)}`
+      else this.#fail(at, errorOf(result))
+    }
+  }
+
+  /** Those that have their names in new/. */
+  async #linkApart(apart: Apart | null): Promise<ReadonlySet<number>> {
+    const due = apart === null ? [] : apart.rows.filter((at) => this.#errors[at] === null)
+    if (apart === null || due.length === 0) return NOTHING
+    const each = await apart.link(
+      due.map((at) => this.#tmps[at] ?? ''),
+      due.map((at) => this.#targets[at] ?? ''),
+    )
+    return new Set(due.filter((_, row) => each[row] === true))
   }
 
   /** False: it could not be linked, or so it seems. */
@@ -194,6 +233,74 @@ export class MaildirVolley implements Volley {
     this.#fds[at] = NONE
     if (fd !== NONE) made(this.#maildir.fileSystem.close(fd))
   }
+}
+
+export interface HandsAndMemory {
+  readonly hands: Hands
+  readonly memory: SharedArrayBuffer
+}
+
+/** What another thread is to write, as columns. */
+class Apart {
+  /** Which messages of the volley they are. */
+  readonly rows: number[] = []
+  readonly #hands: Hands
+  readonly #memory: SharedArrayBuffer
+  readonly #starts: number[] = []
+  readonly #ends: number[] = []
+  readonly #datesMs: (number | null)[] = []
+  readonly #prefixes: Buffer[] = []
+  readonly #prefixOf: number[] = []
+
+  constructor({ hands, memory }: HandsAndMemory) {
+    this.#hands = hands
+    this.#memory = memory
+  }
+
+  /** Throws TypeError where the other thread would not see it. */
+  add(at: number, body: Buffer, prefix: Buffer, dateMs: number | null): void {
+    if (body.buffer !== this.#memory) throw new TypeError('a message that lies elsewhere')
+    this.rows.push(at)
+    this.#starts.push(body.byteOffset)
+    this.#ends.push(body.byteOffset + body.length)
+    this.#datesMs.push(dateMs)
+    // Nearly always the same one.
+    if (this.#prefixes.at(-1) !== prefix) this.#prefixes.push(prefix)
+    this.#prefixOf.push(this.#prefixes.length - 1)
+  }
+
+  /** `all`: the path in tmp/ of each message of the volley. */
+  write(all: readonly string[], how: Pick<Writing, 'toLf' | 'mode' | 'waits'>): Promise<Done['each']> {
+    const [starts, ends, datesMs, prefixOf] = [this.#starts, this.#ends, this.#datesMs, this.#prefixOf]
+    const tmps = this.rows.map((at) => all[at] ?? '')
+    // Copies: a view of Node's pool would take all of it along.
+    const prefixes = this.#prefixes.map((prefix) => Uint8Array.from(prefix))
+    return this.#hands.do({
+      kind: 'write',
+      tmps,
+      memory: this.#memory,
+      starts,
+      ends,
+      datesMs,
+      prefixes,
+      prefixOf,
+      ...how,
+    })
+  }
+
+  link(tmps: readonly string[], targets: readonly string[]): Promise<Done['each']> {
+    return this.#hands.do({ kind: 'link', tmps, targets })
+  }
+
+  /** It did not answer in time: what comes next is not to wait behind it. */
+  leave(): void {
+    this.#hands.leave()
+  }
+}
+
+function errorOf(result: Failure | true | undefined): Error {
+  if (result === undefined || result === true) return new TypeError('no answer to what was asked')
+  return Object.assign(new Error(result.message), result.code === null ? {} : { code: result.code })
 }
 
 async function mayBeThere(fileSystem: FileSystem, target: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { showPlan } from '../compare/dry-run.ts'
 import { learnHeaders } from '../compare/learn-headers.ts'
 import { recordListing } from '../compare/record-listing.ts'
 import { leaveMark } from '../idle/idle.ts'
+import { foresee } from '../lane/road.ts'
 import { guard } from '../plan/guards.ts'
 import { quit } from '../quit.ts'
 import { remove } from '../removal.ts'
@@ -21,6 +22,7 @@ import type { OpenVisit, Visit } from '../visit.ts'
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
 export async function fullPoll(listing: Listing, open: OpenVisit): Promise<SessionEnd> {
   const { account, run, session, suspects } = open
+  await foresee()
   const visit: Visit = { ...open, looks: looksIn(open) }
   await using comparison = run.ledger.compare(account.name)
   const compared = await compareListing(listing, comparison, visit)

@@ -21,8 +21,9 @@ export function memoryFor(sizesBytes: readonly number[]): number {
   return Math.min(bytes, MEMORY_BYTES)
 }
 
-/** Kept for the next lane, so that a daemon does not make new memory for every poll. */
+/** Kept for the next lane, so that a daemon does not make new memory for every poll; what other threads can see by itself. */
 const spare: Buffer[] = []
+const spareShared: Buffer[] = []
 const MOST_SPARE = 4
 
 export class Batch {
@@ -39,8 +40,11 @@ export class Batch {
 
   /** `memoryBytes`: as `memoryFor` says. */
   constructor(volleys: Volleys | null, memoryBytes: number) {
-    this.memory = (memoryBytes < MEMORY_BYTES ? undefined : spare.pop()) ?? Buffer.allocUnsafeSlow(memoryBytes)
-    this.volley = volleys?.volley() ?? null
+    const isApart = volleys?.isApart === true
+    const spared = memoryBytes < MEMORY_BYTES ? undefined : (isApart ? spareShared : spare).pop()
+    this.memory =
+      spared ?? (isApart ? Buffer.from(new SharedArrayBuffer(memoryBytes)) : Buffer.allocUnsafeSlow(memoryBytes))
+    this.volley = volleys?.volley(this.memory) ?? null
   }
 
   get count(): number {
@@ -88,13 +92,14 @@ export class Batch {
 
   /** Empty again. */
   renew(volleys: Volleys | null): void {
-    this.volley = volleys?.volley() ?? null
+    this.volley = volleys?.volley(this.memory) ?? null
     const { indexes, starts, ends, received } = this
     for (const column of [indexes, starts, ends, received, this.#messageIds, this.#headersBytes]) column.length = 0
   }
 
   /** Nobody reads its memory any more. */
   leave(): void {
-    if (this.memory.length === MEMORY_BYTES && spare.length < MOST_SPARE) spare.push(this.memory)
+    const kept = this.memory.buffer instanceof SharedArrayBuffer ? spareShared : spare
+    if (this.memory.length === MEMORY_BYTES && kept.length < MOST_SPARE) kept.push(this.memory)
   }
 }

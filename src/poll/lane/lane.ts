@@ -10,15 +10,17 @@
 // batch is done with when the last of it is on its way.
 //
 // Two batches take turns: one fills while the other is delivered. When both are full, nothing is read from the server. A batch is
-// delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing.
+// delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing. Where another thread does the
+// work on the files (maildir/hands.ts) there are three: it is at one while another is settled and the third fills.
 //
 // road.ts decides what comes here. What turns out not to be plain goes back to the usual road, in order. An answer that is no `+OK`, is
 // longer or shorter than announced, or does not come at all ends the lane: that message and those behind it are read as ordinary
 // answers to RETR (pop3/wire/burst.ts), and judged in transfer/. So it is with an abort, a lost connection and a time limit. A message
 // that is not delivered is told in transfer/ as well, and the lane ends. The one rule: the lane judges nothing.
 //
-// Limits: two pieces of memory, from the budget of all accounts, and 128 open files each; no more messages under way than on the usual
-// road; the time limits of the session, and of the Maildir for each batch.
+// Limits: two pieces of memory, or three, from the budget of all accounts, and 128 open files each; no more messages under way than on
+// the usual road, or two batches more; the time limits of the session, and of the Maildir for each batch.
+import type { Receipt } from '../../deliver/destination.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Beginning, Settlement } from '../../ledger/ledger.ts'
 import type { Burst, BurstOwner } from '../../pop3/wire/burst.ts'
@@ -30,7 +32,7 @@ import { collectGarbageAfter } from '../run/garbage.ts'
 import { UNDER_WAY } from '../run/window.ts'
 import type { Visit } from '../visit.ts'
 import { HandingOver } from '../run/handing.ts'
-import { Batch, FULL_BYTES, memoryFor, MOST_IN_BATCH } from './batch.ts'
+import { Batch, FULL_BYTES, MOST_IN_BATCH } from './batch.ts'
 import { jobOf, type Letter, Relay } from './relay.ts'
 import type { LanePlace } from './road.ts'
 import type { LaneEnd, UsualRoad } from './usual-road.ts'
@@ -40,31 +42,7 @@ const FIRST = 64
 /** Where messages go one after another, so many are a batch: one is relayed, and another one fills. */
 const MOST_TO_RELAY = UNDER_WAY.elsewhere / 2
 
-/** Ends when all that it asked for is settled or given to `road`. Never rejects. */
-export async function takeLane(
-  fetches: readonly PlannedFetch[],
-  place: LanePlace,
-  visit: Visit,
-  road: UsualRoad,
-): Promise<LaneEnd> {
-  const { budget } = visit.run
-  const memoryBytes = memoryFor(fetches.map(({ sizeBytes }) => sizeBytes ?? 0))
-  if (!budget.lend(2 * memoryBytes)) return { begun: [], rest: fetches }
-  const lane = new Lane(fetches, place, visit, road, memoryBytes)
-  try {
-    return await lane.run()
-  } catch (error) {
-    // A bug of the lane: what is recorded as begun stays so, and the next poll looks for it first (P2).
-    road.attempts.fatal ??= asPopfetchError(error)
-    visit.session.endBurst()
-    return { begun: [], rest: [] }
-  } finally {
-    await lane.relayed()
-    budget.give(2 * memoryBytes)
-  }
-}
-
-class Lane implements BurstOwner {
+export class Lane implements BurstOwner {
   readonly #fetches: readonly PlannedFetch[]
   readonly #place: LanePlace
   readonly #visit: Visit
@@ -82,10 +60,14 @@ class Lane implements BurstOwner {
   /** Delivered and recorded, or told of as failed. */
   #settled = 0
   #filling: Batch
-  /** The other one; null: it is being delivered, or is about to be. */
-  #empty: Batch | null
-  /** The one that is about to be delivered. */
-  #ready: Batch | null = null
+  /** The others that are not being delivered, nor about to be. */
+  readonly #empty: Batch[] = []
+  readonly #others: number
+  /** Those that are about to be delivered, in their order. */
+  readonly #ready: Batch[] = []
+  /** All that are delivered are settled; rejects on a bug of the lane. */
+  #settling: Promise<void> = Promise.resolve()
+  #bug: { readonly error: unknown } | null = null
   /** What fills is to be delivered as soon as the other one is empty, full or not. */
   #isDue = false
   /** Resumes reading, which stopped since both are full; null: it did not. */
@@ -100,16 +82,24 @@ class Lane implements BurstOwner {
   /** Lets `#next` look again. */
   #wake: (() => void) | null = null
 
-  constructor(fetches: readonly PlannedFetch[], place: LanePlace, visit: Visit, road: UsualRoad, memoryBytes: number) {
+  constructor(
+    fetches: readonly PlannedFetch[],
+    place: LanePlace,
+    visit: Visit,
+    road: UsualRoad,
+    { batches, memoryBytes }: { readonly batches: number; readonly memoryBytes: number },
+  ) {
     this.#fetches = fetches
     this.#place = place
     this.#visit = visit
     this.#road = road
     this.#relay = place.volleys === null ? new Relay(place, visit, road) : null
     this.#mostInBatch = this.#relay === null ? MOST_IN_BATCH : MOST_TO_RELAY
-    this.#mostUnderWay = this.#relay === null ? UNDER_WAY.toMaildir : UNDER_WAY.elsewhere
+    const inThird = batches > 2 ? 2 * MOST_IN_BATCH : 0
+    this.#mostUnderWay = this.#relay === null ? UNDER_WAY.toMaildir + inThird : UNDER_WAY.elsewhere
+    this.#others = batches - 1
     this.#filling = new Batch(place.volleys, memoryBytes)
-    this.#empty = new Batch(place.volleys, memoryBytes)
+    while (this.#empty.length < this.#others) this.#empty.push(new Batch(place.volleys, memoryBytes))
   }
 
   async run(): Promise<LaneEnd> {
@@ -122,14 +112,13 @@ class Lane implements BurstOwner {
     this.#ask()
     for (let batch = await this.#next(); batch !== null; batch = await this.#next()) {
       await this.#deliver(batch)
-      batch.renew(this.#place.volleys)
-      this.#empty = batch
-      this.#fillOther()
+      // With a third one, the next is delivered meanwhile.
+      if (this.#others < 2) await this.#settling
     }
+    await this.#settling
     await this.relayed()
     session.endBurst()
-    this.#filling.leave()
-    this.#empty?.leave()
+    for (const batch of [this.#filling, ...this.#empty]) batch.leave()
     const asked = this.#burst?.asked ?? 0
     return { begun: this.#jobs(asked, this.#begun), rest: this.#fetches.slice(this.#begun) }
   }
@@ -246,10 +235,10 @@ class Lane implements BurstOwner {
 
   /** What filled is delivered, and the other one fills. False: that is not empty, or nothing filled. */
   #takeTurns(): boolean {
-    if (this.#empty === null || this.#filling.count === 0) return false
-    this.#ready = this.#filling
-    this.#filling = this.#empty
-    this.#empty = null
+    const next = this.#filling.count === 0 ? undefined : this.#empty.pop()
+    if (next === undefined) return false
+    this.#ready.push(this.#filling)
+    this.#filling = next
     this.#isDue = false
     this.#awake()
     return true
@@ -284,13 +273,14 @@ class Lane implements BurstOwner {
   /** The next batch to deliver; null: there is none, and there will be none. */
   async #next(): Promise<Batch | null> {
     for (;;) {
-      const ready = this.#ready
-      this.#ready = null
-      if (ready !== null) return ready
+      if (this.#bug !== null) throw this.#bug.error
+      const ready = this.#ready.shift()
+      if (ready !== undefined) return ready
       // What is begun and not yet asked for is asked for as answers come.
       const isLast = this.#isOver || this.#came === this.#burst?.asked
-      if (isLast && this.#filling.count === 0) return null
-      if (isLast) {
+      // To settle one begins others.
+      if (isLast && this.#filling.count === 0 && this.#empty.length === this.#others) return null
+      if (isLast && !this.#isDue) {
         this.#isDue = true
         this.#fillOther()
         continue
@@ -299,13 +289,29 @@ class Lane implements BurstOwner {
     }
   }
 
+  /** On return it is delivered, and is settled as soon as those before it are. */
   async #deliver(batch: Batch): Promise<void> {
-    if (this.#relay === null) return await this.#volley(batch)
-    const relay = this.#relay
+    const settle = await (this.#relay === null ? this.#volley(batch) : this.#relayed(batch, this.#relay))
+    const settling = this.#settling.then(settle).then(() => this.#renew(batch))
+    settling.catch((error: unknown) => {
+      this.#bug ??= { error }
+      this.#awake()
+    })
+    this.#settling = settling
+  }
+
+  #renew(batch: Batch): void {
+    batch.renew(this.#place.volleys)
+    this.#empty.push(batch)
+    this.#fillOther()
+    this.#awake()
+  }
+
+  async #relayed(batch: Batch, relay: Relay): Promise<() => Promise<void>> {
     await relay.begin(batch.count, (row) => this.#letter(batch, row))
     if (relay.isOver) this.#burst?.dissolve()
     this.#settled += batch.count
-    await this.#settle([], [])
+    return () => this.#settle([], [])
   }
 
   #letter(batch: Batch, row: number): Letter {
@@ -316,11 +322,16 @@ class Lane implements BurstOwner {
     return { fetch, intent: this.#intents[index] ?? newIntent(), message, received }
   }
 
-  async #volley(batch: Batch): Promise<void> {
-    const { destinations, lease, run, tally } = this.#visit
-    const { target } = this.#place
-    const since = destinations.closings(target)
+  async #volley(batch: Batch): Promise<() => Promise<void>> {
+    const { destinations, lease, run } = this.#visit
+    const since = destinations.closings(this.#place.target)
     const outcomes = (await batch.volley?.deliver(lease, run.deliverySignal)) ?? []
+    return () => this.#conclude(batch, outcomes, since)
+  }
+
+  async #conclude(batch: Batch, outcomes: readonly (Receipt | DeliveryError)[], since: number): Promise<void> {
+    const { destinations, run, tally } = this.#visit
+    const { target } = this.#place
     const settlements: Settlement[] = []
     const delivered: number[] = []
     const failed: (readonly [row: number, error: DeliveryError])[] = []

@@ -2,6 +2,7 @@
 // new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
 // roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
 import type { Volleys } from '../../deliver/destination.ts'
+import { expectHands } from '../../deliver/maildir/hands.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Jobs } from '../route/due.ts'
@@ -9,7 +10,7 @@ import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { MOST_PLAIN_BYTES } from './batch.ts'
 
-/** For tests: `lane` or `usual` forces one of them. */
+/** For tests: `lane` or `usual` forces one of them, `apart` the lane with another thread for the files of a Maildir. */
 const VARIABLE = 'POPFETCH_ROAD'
 
 /** Fewer are not worth it. */
@@ -28,6 +29,11 @@ export interface Stretch {
   readonly fetches: readonly PlannedFetch[]
   /** Null: the usual road. */
   readonly lane: LanePlace | null
+}
+
+/** Called before a listing is compared: the thread, where one is asked for, is to be there when the first messages come. */
+export async function foresee(): Promise<void> {
+  if (process.env[VARIABLE] === 'apart') await expectHands()
 }
 
 /** All of `jobs`. What the lane takes comes first: between two stretches the line falls silent, so large messages among small ones would
@@ -50,7 +56,7 @@ export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): read
 
 /** The lane is for so many. */
 function leastOf(road: string | undefined): number {
-  if (road === 'lane') return 1
+  if (road === 'lane' || road === 'apart') return 1
   return road === 'usual' ? Infinity : LEAST
 }
 

@@ -13,7 +13,7 @@ const held = { requireHeld: () => {} }
 
 /** A volley with `SMALL` for each of these. */
 function filled(maildir: Destination, attempts = [attempt('a'), attempt('b'), attempt('c')]): Volley {
-  const volley = maildir.volleys?.()?.volley()
+  const volley = maildir.volleys?.()?.volley(SMALL)
   if (volley === undefined) throw new Error('no volleys here')
   for (const tried of attempts) volley.add(tried, SMALL, receivedDateMs(message(SMALL).header))
   return volley

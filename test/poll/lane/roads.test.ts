@@ -21,7 +21,8 @@ const FROM = Number(process.env['POPFETCH_WORLDS_FROM'] ?? 1)
 /** In one test. */
 const TOGETHER = 4
 
-type Road = 'lane' | 'usual'
+/** `apart`: the lane with another thread for the files, which is not asked to fail any call. */
+type Road = 'lane' | 'usual' | 'apart'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
 afterEach(() => {
@@ -64,13 +65,15 @@ async function stateOf(scene: Scene): Promise<State> {
   return { files: filesAt(scene), records: await recordsOf(scene), left: scene.left() }
 }
 
-async function polled(scene: Scene, step: Step): Promise<AccountReport> {
+async function polled(scene: Scene, step: Step, road: Road): Promise<AccountReport> {
   const { faults } = scene.server
   const files = new FaultyFileSystems(EXT4)
   const stop = new AbortController()
-  vi.spyOn(fileSystems, 'of').mockImplementation(() => files.of())
-  // The first look at the free space is made by this one.
-  vi.spyOn(fileSystems, 'offLoop', 'get').mockReturnValue(files.offLoop)
+  if (road !== 'apart') {
+    vi.spyOn(fileSystems, 'of').mockImplementation(() => files.of())
+    // The first look at the free space is made by this one.
+    vi.spyOn(fileSystems, 'offLoop', 'get').mockReturnValue(files.offLoop)
+  }
   const { ledgerOf } = scene
   step.prepare({ scene, files, stop })
   const { ledgerOf: faulty } = scene
@@ -97,7 +100,7 @@ async function play(world: World, road: Road): Promise<Played> {
   for (const step of world.steps) {
     const count = () => ({ retrieved: scene.count('RETR'), sessions: scene.server.journal.of('connect').length })
     const before = count()
-    const report = await polled(scene, step)
+    const report = await polled(scene, step, road)
     const sessions = count().sessions - before.sessions
     const retrieved = sessions === 1 ? count().retrieved - before.retrieved : null
     polls.push({ report: told(report, sessions), sessions, retrieved })
@@ -139,6 +142,15 @@ function compared(world: World, lane: Played, usual: Played): readonly string[] 
   const end = difference(one, other)
   return end === null ? [] : [`${about}\n  in the end: ${end}`]
 }
+
+test('worlds end the same where another thread works on the files', async () => {
+  const found: string[] = []
+  for (const seed of [2, 5, 11, 14]) {
+    const world = worldOf(seed)
+    found.push(...compared(world, await play(world, 'apart'), await play(world, 'usual')))
+  }
+  expect(found.join('\n\n')).toBe('')
+})
 
 for (let from = 0; from < COUNT; from += TOGETHER) {
   const seeds = Array.from({ length: Math.min(TOGETHER, COUNT - from) }, (_, at) => FROM + from + at)

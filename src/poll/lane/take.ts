@@ -1,0 +1,33 @@
+// The way into the lane and out of it: its memory, and what a bug of it means.
+import { asPopfetchError } from '../../errors.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import type { Visit } from '../visit.ts'
+import { memoryFor } from './batch.ts'
+import { Lane } from './lane.ts'
+import type { LanePlace } from './road.ts'
+import type { LaneEnd, UsualRoad } from './usual-road.ts'
+
+/** Ends when all that it asked for is settled or given to `road`. Never rejects. */
+export async function takeLane(
+  fetches: readonly PlannedFetch[],
+  place: LanePlace,
+  visit: Visit,
+  road: UsualRoad,
+): Promise<LaneEnd> {
+  const { budget } = visit.run
+  const memoryBytes = memoryFor(fetches.map(({ sizeBytes }) => sizeBytes ?? 0))
+  const batches = place.volleys?.isApart === true ? 3 : 2
+  if (!budget.lend(batches * memoryBytes)) return { begun: [], rest: fetches }
+  const lane = new Lane(fetches, place, visit, road, { batches, memoryBytes })
+  try {
+    return await lane.run()
+  } catch (error) {
+    // A bug of the lane: what is recorded as begun stays so, and the next poll looks for it first (P2).
+    road.attempts.fatal ??= asPopfetchError(error)
+    visit.session.endBurst()
+    return { begun: [], rest: [] }
+  } finally {
+    await lane.relayed()
+    budget.give(batches * memoryBytes)
+  }
+}
