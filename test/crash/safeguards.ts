@@ -29,6 +29,14 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'syncs every file before the first is visible',
   },
   {
+    what: 'another thread links the files of a volley before the right is looked at',
+    file: 'src/deliver/maildir/volley.ts',
+    from: 'await this.#writeApart(this.#apart)',
+    to: 'await this.#writeApart(this.#apart).then(() => this.#linkApart(this.#apart))',
+    test: 'test/deliver/maildir/hands.test.ts',
+    title: 'shows nothing before the right was looked at',
+  },
+  {
     what: 'nobody waits for the syncs of a volley',
     file: 'src/deliver/maildir/volley.ts',
     from: 'await this.#sync()',

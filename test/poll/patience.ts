@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { vi } from 'vitest'
-import { expectedHands } from '../../src/deliver/maildir/hands.ts'
+import { expectedHands } from '../../src/deliver/disk/hands.ts'
 import type { Pop3Server } from '../support/pop3-server.ts'
 
 /** A part of the 60 s after which a silent server is given up. */

@@ -41,7 +41,7 @@ import { items } from './items.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
 import { parcelOf, type ParcelRules } from './parcel.ts'
 import { readBack, reread } from './read-back.ts'
-import { expectedHands } from './hands.ts'
+import { expectedHands } from '../disk/hands.ts'
 import { MaildirVolley } from './volley.ts'
 
 export interface MaildirConfig {

@@ -7,14 +7,14 @@ import { type DeliveryError, errnoOf } from '../../errors.ts'
 import { type Attempt, type Receipt, receiptOf, type Volley } from '../destination.ts'
 import { writePieces } from '../disk/body.ts'
 import { type Awaitable, type FileSystem, isInMemory, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
+import type { Hands } from '../disk/hands.ts'
+import type { Done, Failure, Writing } from '../disk/thread.ts'
 import { within } from '../disk/time-limit.ts'
 import type { Right } from '../right.ts'
 import { CREATE, fileError, type OpenMaildir, PRIVATE } from './file.ts'
-import type { Hands } from './hands.ts'
 import { publish } from './link.ts'
 import { fileName, sizedName } from './name.ts'
 import { believable, type ParcelRules } from './parcel.ts'
-import type { Done, Failure, Writing } from './thread.ts'
 
 /** No descriptor: it was closed, or never open. */
 const NONE = -1
@@ -83,7 +83,8 @@ export class MaildirVolley implements Volley {
 
   async #deliver(right: Right): Promise<void> {
     const { fileSystem, folders } = this.#maildir
-    await (this.#apart === null ? this.#sync() : this.#writeApart(this.#apart))
+    if (this.#apart === null) await this.#sync()
+    else await this.#writeApart(this.#apart)
     // The last moment: all of them are in tmp/ now, where whoever took over removes them.
     try {
       if (!this.#isGivenUp) right.requireHeld()
@@ -124,6 +125,8 @@ export class MaildirVolley implements Volley {
   async #writeApart(apart: Apart): Promise<void> {
     const { folders, fileSystem, lineEndings, mode } = this.#maildir
     const how = {
+      flags: CREATE,
+      firstMode: PRIVATE,
       toLf: lineEndings === 'lf',
       mode: mode === PRIVATE ? null : mode,
       waits: !isInMemory(fileSystem),
@@ -270,7 +273,10 @@ class Apart {
   }
 
   /** `all`: the path in tmp/ of each message of the volley. */
-  write(all: readonly string[], how: Pick<Writing, 'toLf' | 'mode' | 'waits'>): Promise<Done['each']> {
+  write(
+    all: readonly string[],
+    how: Pick<Writing, 'flags' | 'firstMode' | 'toLf' | 'mode' | 'waits'>,
+  ): Promise<Done['each']> {
     const [starts, ends, datesMs, prefixOf] = [this.#starts, this.#ends, this.#datesMs, this.#prefixOf]
     const tmps = this.rows.map((at) => all[at] ?? '')
     // Copies: a view of Node's pool would take all of it along.

@@ -21,8 +21,8 @@ import type { OpenVisit, Visit } from '../visit.ts'
 
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
 export async function fullPoll(listing: Listing, open: OpenVisit): Promise<SessionEnd> {
-  const { account, run, session, suspects } = open
-  await foresee()
+  const { account, history, run, session, suspects } = open
+  await foresee({ listed: listing.length, new: listing.length - history.record.known }, run.configuration)
   const visit: Visit = { ...open, looks: looksIn(open) }
   await using comparison = run.ledger.compare(account.name)
   const compared = await compareListing(listing, comparison, visit)

@@ -11,7 +11,7 @@
 //
 // Two batches take turns: one fills while the other is delivered. When both are full, nothing is read from the server. A batch is
 // delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing. Where another thread does the
-// work on the files (maildir/hands.ts) there are three: it is at one while another is settled and the third fills.
+// work on the files (disk/hands.ts) there are three: it is at one while another is settled and the third fills.
 //
 // road.ts decides what comes here. What turns out not to be plain goes back to the usual road, in order. An answer that is no `+OK`, is
 // longer or shorter than announced, or does not come at all ends the lane: that message and those behind it are read as ordinary

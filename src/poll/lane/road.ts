@@ -1,12 +1,14 @@
 // Which messages take the lane, and which the usual road (transfer/). The only place that decides it. The lane is for what is plain:
 // new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
 // roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
+import type { Configuration } from '../../config/schema.ts'
 import type { Volleys } from '../../deliver/destination.ts'
-import { expectHands } from '../../deliver/maildir/hands.ts'
+import { expectHands } from '../../deliver/disk/hands.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Jobs } from '../route/due.ts'
 import type { Target } from '../run/destinations.ts'
+import { isOurProcess } from '../run/own-process.ts'
 import type { Visit } from '../visit.ts'
 import { MOST_PLAIN_BYTES } from './batch.ts'
 
@@ -15,6 +17,10 @@ const VARIABLE = 'POPFETCH_ROAD'
 
 /** Fewer are not worth it. */
 const LEAST = 32
+/** For fewer it is not worth it to make a thread, which takes some 30 ms and 12 MB. */
+const LEAST_APART = 2000
+/** A longer listing takes memory that the thread would take as well (P5). */
+const MOST_LISTED_APART = 40_000
 
 /** Where the lane leads. */
 export interface LanePlace {
@@ -31,9 +37,16 @@ export interface Stretch {
   readonly lane: LanePlace | null
 }
 
-/** Called before a listing is compared: the thread, where one is asked for, is to be there when the first messages come. */
-export async function foresee(): Promise<void> {
-  if (process.env[VARIABLE] === 'apart') await expectHands()
+/** Called as soon as so many messages are listed, and at most so many of them are new: a thread that works on their files is to be there
+ *  when the first of them come. Only in a process of our own: others may not want one. */
+export async function foresee(
+  { listed, new: mostNew }: { readonly listed: number; readonly new: number },
+  configuration: Pick<Configuration, 'destinations'>,
+): Promise<void> {
+  const road = process.env[VARIABLE]
+  if (road === 'apart') return await expectHands()
+  if (road !== undefined || mostNew < LEAST_APART || listed > MOST_LISTED_APART || !isOurProcess()) return
+  if ([...configuration.destinations.values()].some(({ type }) => type === 'maildir')) void expectHands()
 }
 
 /** All of `jobs`. What the lane takes comes first: between two stretches the line falls silent, so large messages among small ones would

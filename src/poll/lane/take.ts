@@ -1,6 +1,6 @@
 // The way into the lane and out of it: its memory, and what a bug of it means.
 import { asPopfetchError } from '../../errors.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { PlannedFetch } from '../plan/entry.ts'
 import type { Visit } from '../visit.ts'
 import { memoryFor } from './batch.ts'
 import { Lane } from './lane.ts'

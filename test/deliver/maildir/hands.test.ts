@@ -1,9 +1,9 @@
 // A volley whose files another thread writes and links: the same files and the same errors as one that does it all by itself.
 import fs from 'node:fs'
 import path from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Attempt, Receipt, Volley } from '../../../src/deliver/destination.ts'
-import { expectedHands, expectHands } from '../../../src/deliver/maildir/hands.ts'
+import { expectedHands, expectHands } from '../../../src/deliver/disk/hands.ts'
 import { fileName, sizedName } from '../../../src/deliver/maildir/name.ts'
 import { DeliveryError } from '../../../src/errors.ts'
 import { attempt, never, NOW_MS, ON_TOP, open, type Scene } from './scene.ts'
@@ -209,6 +209,19 @@ describe('a volley that another thread works on', () => {
     const next = scene.maildir.volleys!()!.volley(memory)
     next.add(attempt('f'), lying[0]!, null)
     expect(await next.deliver(held, never)).toMatchObject([{ text: expect.any(String) as string }])
+  })
+
+  test('where no thread can be made, volleys do without', async () => {
+    await expectedHands()?.[Symbol.asyncDispose]()
+    const builtin = vi.spyOn(process, 'getBuiltinModule').mockImplementation(() => {
+      throw new Error('EAGAIN')
+    })
+    await expectHands()
+    builtin.mockRestore()
+    expect(expectedHands()).toBe(null)
+    const { scene, volley } = await filled('here', THREE)
+    expect((await volley.deliver(held, never)).some((outcome) => outcome instanceof DeliveryError)).toBe(false)
+    expect(scene.files('new')).toHaveLength(3)
   })
 
   test('does not take a message that lies elsewhere', async () => {

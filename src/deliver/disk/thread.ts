@@ -1,7 +1,7 @@
 // What another thread does for volleys: it writes their files and syncs them, and later gives them their names in new/. `work` is that
 // thread's whole program. It is handed over as text, so it uses nothing from outside itself. It decides nothing: volley.ts says what
 // is done, and judges what went wrong. The one rule: it links only what it was told to link.
-import type { CrlfModule } from '../disk/crlf-block.ts'
+import type { CrlfModule } from './crlf-block.ts'
 
 /** A file for each message, in tmp/. */
 export interface Writing {
@@ -18,7 +18,9 @@ export interface Writing {
   readonly datesMs: readonly (number | null)[]
   /** CRLF becomes LF. */
   readonly toLf: boolean
-  /** Null: that of the new file. */
+  /** For open(2). The mode is set once the content is complete; null: it stays. */
+  readonly flags: number
+  readonly firstMode: number
   readonly mode: number | null
   /** A sync takes time: all at once, by threads of the system. */
   readonly waits: boolean
@@ -46,14 +48,12 @@ export interface Done {
 
 export interface Start {
   readonly crlf: CrlfModule
-  readonly create: number
-  readonly private: number
 }
 
 export function work(): void {
   const fs = process.getBuiltinModule('node:fs')
   const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
-  const { crlf, create, private: ownOnly } = workerData as Start
+  const { crlf } = workerData as Start
   const CR = 13
   const NONE = -1
   let scratch = Buffer.allocUnsafeSlow(72 << 10)
@@ -110,13 +110,14 @@ export function work(): void {
   }
 
   function write(given: Writing): void {
-    const { id, tmps, memory, starts, ends, prefixes, prefixOf, datesMs, toLf, mode, waits } = given
+    const { id, tmps, memory, starts, ends, prefixes, prefixOf, datesMs, toLf, waits } = given
+    const { flags, firstMode, mode } = given
     const bodies = Buffer.from(memory)
     const fds: number[] = tmps.map(() => NONE)
     const each: (number | Failure)[] = tmps.map((tmp, at) => {
       let fd = NONE
       try {
-        fd = fs.openSync(tmp, create, ownOnly)
+        fd = fs.openSync(tmp, flags, firstMode)
         const prefix = prefixes[prefixOf[at] ?? 0] ?? new Uint8Array()
         const body = bodies.subarray(starts[at], ends[at])
         if (prefix.length + body.length > scratch.length) scratch = Buffer.allocUnsafeSlow(prefix.length + body.length)

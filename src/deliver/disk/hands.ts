@@ -2,8 +2,7 @@
 // small messages come, half of the work is calls to the disk. It is asked for in time, for it takes some 30 ms to come. Without it,
 // or when it is gone, volleys do everything themselves. The one rule: what it was asked for and did not answer counts as not known.
 import type { Worker } from 'node:worker_threads'
-import { crlfModule } from '../disk/crlf-block.ts'
-import { CREATE, PRIVATE } from './file.ts'
+import { crlfModule } from './crlf-block.ts'
 import { type Done, type Linking, type Start, work, type Writing } from './thread.ts'
 
 /** Without work for so long, it ends: a daemon is not to keep its memory. */
@@ -29,7 +28,7 @@ export class Hands implements AsyncDisposable {
     this.#ended = ended
     const crlf = crlfModule()
     if (crlf === null) throw new Error('no WebAssembly here')
-    const start: Start = { crlf, create: CREATE, private: PRIVATE }
+    const start: Start = { crlf }
     // Only here: it takes a millisecond to load.
     const threads = process.getBuiltinModule('node:worker_threads')
     this.#worker = new threads.Worker(`(${work.toString()})()`, {
