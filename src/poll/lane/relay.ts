@@ -51,9 +51,11 @@ export class Relay {
   async begin(count: number, letterOf: (row: number) => Letter): Promise<void> {
     for (let row = 0; row < count; row++) {
       while (this.#offered >= this.#place.target.handOvers.count) await this.#less()
+      // Nothing is counted before it is there, or `ended` would wait for it.
+      const letter = letterOf(row)
       this.#offered++
       this.#open++
-      void this.#one(letterOf(row))
+      void this.#one(letter)
     }
   }
 

@@ -14,6 +14,8 @@ import { tooManyRefused } from './envelope-refusals.ts'
 export interface FollowedChain extends Chain {
   /** What a destination keeps the message back for, though the first one was asked or passed over; null: none does. */
   readonly keptBy: Closed | null
+  /** Rejects when the ledger could not record what it says of a destination that it took the message. */
+  readonly noted: Promise<void>
 }
 
 /** `target` has members. `delivery`: for which room may have been set aside at the first of them. `goesOn`: the message has
@@ -27,6 +29,7 @@ export function followed(
   place: (member: Target) => Promise<PopfetchError | null>,
 ): FollowedChain {
   let keptBy: Closed | null = null
+  let noted = Promise.resolve()
   const since = new Map(target.members.map((member) => [member.name, destinations.closings(member)]))
   const find = (name: string): { readonly member: Target; readonly recipient: string } => {
     const at = target.members.findIndex((member) => member.name === name)
@@ -39,6 +42,9 @@ export function followed(
     goesOn: goesOn && !isPausedChain(target),
     get keptBy() {
       return keptBy
+    },
+    get noted() {
+      return noted
     },
     async closed(name) {
       const { member, recipient } = find(name)
@@ -72,7 +78,9 @@ export function followed(
       const { member, recipient } = find(name)
       if (member !== target) member.offered--
       keptBy = null
-      await destinations.taken(member, recipient, since.get(name) ?? 0)
+      noted = destinations.taken(member, recipient, since.get(name) ?? 0)
+      // Not here: it is taken all the same.
+      await noted.catch(() => {})
     },
   }
 }

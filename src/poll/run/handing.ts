@@ -15,7 +15,9 @@ export class HandingOver implements Disposable {
   async begin({ handOvers }: Pick<Target, 'handOvers'>, signal: AbortSignal): Promise<DeliveryError | null> {
     if (this.#free !== null) return null
     try {
-      this.#free = await handOvers.take(signal)
+      const free = await handOvers.take(signal)
+      // One of endless places is none: a later one of several, which has a limit, would not be asked for its own.
+      if (handOvers.count !== Infinity) this.#free = free
       return null
     } catch (cause) {
       const text = 'stopped before it was offered: it will be tried again'

@@ -32,6 +32,8 @@ interface Result {
   readonly kept: Kept | null
   /** What becomes of it, for people; absent: it is not refused. */
   readonly next?: string
+  /** It was delivered, and the ledger could not record what that says of the destination. */
+  readonly unrecorded?: PopfetchError | null
 }
 
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
@@ -200,6 +202,7 @@ async function handOne(
     tally.possibleDuplicates++
     tally.problem({ ...about, kind: 'possibleDuplicate', reason: 'an earlier delivery may have arrived already' })
   }
+  if (result.unrecorded) throw result.unrecorded
   if (outcome.state === 'done') return result
   const conclusion = outcome.conclusion === undefined ? {} : { conclusion: outcome.conclusion }
   // What is the destination's is told once, of the destination.
@@ -243,17 +246,24 @@ async function attempt(job: Job, due: Due, message: Message, visit: Visit, handi
   const since = destinations.closings(target)
   const about = aboutOf(job, due, message, account)
   const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations, place)
+  let receipt: string
   try {
-    const receipt = await target.destination.deliver(
+    const taken = await target.destination.deliver(
       { intent, origin: message.origin, recipient, handingOver, right: lease, ...(chain === null ? {} : { chain }) },
       message,
       run.deliverySignal,
     )
-    if (chain === null) await destinations.taken(target, recipient, since)
-    return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null, kept: null }
+    receipt = taken.text
   } catch (thrown) {
     return await notTaken(job, due, message, visit, { thrown, since, chain })
   }
+  // Whatever fails from here on, the destination has it: it would be delivered twice.
+  const note = chain === null ? destinations.taken(target, recipient, since) : chain.noted
+  const unrecorded = await note.then(
+    () => null,
+    (error: unknown) => asPopfetchError(error),
+  )
+  return { outcome: { state: 'done', receipt }, holdReason: null, kept: null, unrecorded }
 }
 
 /** What of a message is told with what came of it. */

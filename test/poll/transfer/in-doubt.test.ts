@@ -5,6 +5,7 @@ import { Slots } from '../../../src/deliver/slots.ts'
 import type { DeliveryKey, Ledger, Settlement } from '../../../src/ledger/ledger.ts'
 import { HandingOver } from '../../../src/poll/run/handing.ts'
 import { GmailServer } from '../../support/gmail-server.ts'
+import { ImapServer } from '../../support/imap-server.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { Scene } from '../scene.ts'
 
@@ -106,6 +107,18 @@ test('what a first-of sends on keeps the place that it has; two in opposite orde
   scene.fill(20)
   expect(await mostInDoubt(scene, 20)).toBeLessThanOrEqual(2)
   expect([one.messages.length, two.messages.length]).toEqual([20, 20])
+})
+
+test('a server behind a folder that knows what it has, and refuses all, has no more in doubt than it has connections', async () => {
+  await using imap = await ImapServer.start()
+  imap.answer = ({ command }) => (command === 'APPEND' ? 'NO [TOOBIG] too big' : null)
+  const next = await sink()
+  await using scene = await Scene.create()
+  const folder = `folder: { type: imap, host: 127.0.0.1, port: ${imap.port}, tls: none, user: me, password: secret }`
+  scene.destinations = [folder, `next: ${smtp(next, 1)}`]
+  scene.deliver = '{ first-of: [folder, next] }'
+  scene.fill(20)
+  expect(await mostInDoubt(scene)).toBe(1)
 })
 
 test('a delivery that waits for a place ends with the poll, as one that may be tried again', async () => {
