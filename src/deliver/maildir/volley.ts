@@ -45,7 +45,7 @@ export class MaildirVolley implements Volley {
   }
 
   add(attempt: Attempt, body: Buffer, receivedMs: number | null): void {
-    const { fileSystem, folders, mode, lineEndings } = this.#maildir
+    const { folders } = this.#maildir
     const name = fileName(attempt, this.#rules.host, this.#rules.nowMs())
     const tmp = `${folders.tmp}/${name}`
     const at = this.#fds.push(NONE) - 1
@@ -53,18 +53,29 @@ export class MaildirVolley implements Volley {
     this.#targets.push('')
     this.#errors.push(null)
     try {
-      if (this.#apart !== null)
-        return this.#apart.add(at, body, this.#rules.prefix(attempt), believable(this.#rules, receivedMs))
-      const fd = made(fileSystem.open(tmp, CREATE, PRIVATE))
-      this.#fds[at] = fd
-      const bytes = made(writePieces(fileSystem, fd, { prefix: this.#rules.prefix(attempt), body }, lineEndings))
-      if (mode !== PRIVATE) made(fileSystem.fchmod(fd, mode))
+      const prefix = this.#rules.prefix(attempt)
       const dateMs = believable(this.#rules, receivedMs)
-      if (dateMs !== null) made(fileSystem.futimes(fd, dateMs, dateMs))
-      this.#targets[at] = `${folders.new}/${sizedName(name, bytes)}`
+      if (this.#apart === null) this.#write(at, body, prefix, dateMs)
+      else this.#apart.add(at, body, prefix, dateMs)
     } catch (error) {
       this.#fail(at, error)
     }
+  }
+
+  #write(at: number, body: Buffer, prefix: Buffer, dateMs: number | null): void {
+    const { fileSystem, mode, lineEndings } = this.#maildir
+    const fd = made(fileSystem.open(this.#tmps[at] ?? '', CREATE, PRIVATE))
+    this.#fds[at] = fd
+    const bytes = made(writePieces(fileSystem, fd, { prefix, body }, lineEndings))
+    if (mode !== PRIVATE) made(fileSystem.fchmod(fd, mode))
+    if (dateMs !== null) made(fileSystem.futimes(fd, dateMs, dateMs))
+    this.#isWritten(at, bytes)
+  }
+
+  #isWritten(at: number, bytes: number): void {
+    const { folders } = this.#maildir
+    const name = (this.#tmps[at] ?? '').slice(folders.tmp.length + 1)
+    this.#targets[at] = `${folders.new}/${sizedName(name, bytes)}`
   }
 
   async deliver(right: Right, signal: AbortSignal): Promise<readonly (Receipt | DeliveryError)[]> {
@@ -83,8 +94,18 @@ export class MaildirVolley implements Volley {
 
   async #deliver(right: Right): Promise<void> {
     const { fileSystem, folders } = this.#maildir
-    if (this.#apart === null) await this.#sync()
-    else await this.#writeApart(this.#apart)
+    if (this.#apart?.isThere === true) await this.#writeApart(this.#apart)
+    else {
+      // It was there when the first of them came: it ends where nothing comes for a while.
+      this.#apart?.each((at, body, prefix, dateMs) => {
+        try {
+          this.#write(at, body, prefix, dateMs)
+        } catch (error) {
+          this.#fail(at, error)
+        }
+      })
+      await this.#sync()
+    }
     // The last moment: all of them are in tmp/ now, where whoever took over removes them.
     try {
       if (!this.#isGivenUp) right.requireHeld()
@@ -123,7 +144,7 @@ export class MaildirVolley implements Volley {
   }
 
   async #writeApart(apart: Apart): Promise<void> {
-    const { folders, fileSystem, lineEndings, mode } = this.#maildir
+    const { fileSystem, lineEndings, mode } = this.#maildir
     const how = {
       flags: CREATE,
       firstMode: PRIVATE,
@@ -134,15 +155,15 @@ export class MaildirVolley implements Volley {
     const each = await apart.write(this.#tmps, how)
     for (const [row, at] of apart.rows.entries()) {
       const result = each[row]
-      const name = (this.#tmps[at] ?? '').slice(folders.tmp.length + 1)
-      if (typeof result === 'number') this.#targets[at] = `${folders.new}/${sizedName(name, result)}`
+      if (typeof result === 'number') this.#isWritten(at, result)
       else this.#fail(at, errorOf(result))
     }
   }
 
   /** Those that have their names in new/. */
   async #linkApart(apart: Apart | null): Promise<ReadonlySet<number>> {
-    const due = apart === null ? [] : apart.rows.filter((at) => this.#errors[at] === null)
+    // It may be gone since it wrote them.
+    const due = apart?.isThere === true ? apart.rows.filter((at) => this.#errors[at] === null) : []
     if (apart === null || due.length === 0) return NOTHING
     const each = await apart.link(
       due.map((at) => this.#tmps[at] ?? ''),
@@ -270,6 +291,20 @@ class Apart {
     // Nearly always the same one.
     if (this.#prefixes.at(-1) !== prefix) this.#prefixes.push(prefix)
     this.#prefixOf.push(this.#prefixes.length - 1)
+  }
+
+  /** Does the other thread take orders? */
+  get isThere(): boolean {
+    return this.#hands.isReady
+  }
+
+  /** What it was to write. */
+  each(take: (at: number, body: Buffer, prefix: Buffer, dateMs: number | null) => void): void {
+    for (const [row, at] of this.rows.entries()) {
+      const start = this.#starts[row] ?? 0
+      const body = Buffer.from(this.#memory, start, (this.#ends[row] ?? 0) - start)
+      take(at, body, this.#prefixes[this.#prefixOf[row] ?? 0] ?? Buffer.alloc(0), this.#datesMs[row] ?? null)
+    }
   }
 
   /** `all`: the path in tmp/ of each message of the volley. */

@@ -211,6 +211,25 @@ describe('a volley that another thread works on', () => {
     expect(await next.deliver(held, never)).toMatchObject([{ text: expect.any(String) as string }])
   })
 
+  test.each(['before it writes', 'before it links'])(
+    'whose thread is gone %s, as after a long silence, does the rest by itself',
+    async (when) => {
+      const results = []
+      for (const way of WAYS) {
+        const { scene, volley } = await filled(way, THREE)
+        const end = (): void => {
+          if (way === 'apart') void expectedHands()?.[Symbol.asyncDispose]()
+        }
+        if (when === 'before it writes') end()
+        const right = { requireHeld: () => (when === 'before it links' ? end() : undefined) }
+        const outcomes = await volley.deliver(right, never)
+        results.push({ outcomes: told(outcomes, scene), files: found(scene) })
+      }
+      expect(results[1]).toEqual(results[0])
+      expect(results[1]!.files).toHaveLength(3)
+    },
+  )
+
   test('where no thread can be made, volleys do without', async () => {
     await expectedHands()?.[Symbol.asyncDispose]()
     const builtin = vi.spyOn(process, 'getBuiltinModule').mockImplementation(() => {
