@@ -1,7 +1,7 @@
 // Messages of the lane that are delivered together: one piece of memory in which their bytes lie as they were received, the volley that
 // has their files, and what is remembered of each. Columns, not objects: row i of each belongs to one message.
 import type { Volley, Volleys } from '../../deliver/destination.ts'
-import { headerFacts, messageFacts, sha256, splitHeader } from '../../header.ts'
+import { messageFacts, sha256 } from '../../header.ts'
 import { keptOf } from '../../heading.ts'
 import type { Message, Origin, ReceivedFacts } from '../../message.ts'
 
@@ -79,15 +79,6 @@ export class Batch {
     const body = { kind: 'memory', bytes } as const
     const message = { origin, sizeBytes: bytes.length, digest, fingerprint, messageId, header, body, receivedMs }
     return { message, received }
-  }
-
-  /** A message by itself, for whoever judges what went wrong with it. */
-  message(row: number, origin: Origin, receivedMs: number): Message {
-    const bytes = Buffer.from(this.memory.subarray(this.starts[row], this.ends[row]))
-    const header = splitHeader(bytes)
-    const { fingerprint, messageId } = headerFacts(header)
-    const body = { kind: 'memory', bytes } as const
-    return { origin, sizeBytes: bytes.length, digest: sha256(bytes), fingerprint, messageId, header, body, receivedMs }
   }
 
   /** Empty again. */

@@ -363,7 +363,7 @@ export class Lane implements BurstOwner {
     tally.progress()
     for (const [row, error] of failed) {
       const job = this.#job(batch.indexes[row] ?? -1)
-      const message = batch.message(row, originOf(this.#visit.account, job), run.nowMs())
+      const { message } = batch.letter(row, originOf(this.#visit.account, job), run.nowMs())
       await this.#road.offer(job, message, { error, since, handing: new HandingOver() })
     }
   }
