@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'the lane asks for messages before their attempts are recorded',
-    file: 'src/poll/lane/lane.ts',
+    file: 'src/poll/lane/begun.ts',
     from: 'await run.ledger.begin(lease, next)',
     to: 'void run.ledger.begin(lease, next)',
     test: 'test/poll/lane/lane.test.ts',
