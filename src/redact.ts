@@ -30,7 +30,6 @@ export class Redactor {
   readonly #index = new SecretIndex()
   /** Those too short for the index, by their text. */
   readonly #short = new Map<string, Pattern>()
-  readonly #hasPiece = (key: number): boolean => this.#index.hasPiece(key)
   #units = 0
   #steps = 0
 
@@ -53,10 +52,10 @@ export class Redactor {
   redact(text: string, cut: Cut = 'none'): string {
     if (this.#held.size === 0) return text
     this.#steps += 3 * text.length
-    if (this.#short.size === 0 && !mayHoldPiece(text, this.#hasPiece)) return text
+    if (this.#short.size === 0 && !mayHoldPiece(text, this.#index)) return text
     const pieces: (readonly [number, number])[] = []
     const cuts = { start: cut === 'start' || cut === 'both', end: cut === 'end' || cut === 'both' }
-    for (const reading of readings(text, this.#hasPiece)) {
+    for (const reading of readings(text, this.#index.has)) {
       this.#steps += reading.steps
       for (const found of this.#index.find(reading.text, cuts)) {
         if (!isInnocent(found, reading)) pieces.push(pieceOf(reading, found.first, found.after - 1))

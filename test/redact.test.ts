@@ -34,6 +34,15 @@ describe('a secret is masked', () => {
     expect(masked).toMatch(/^-ERR what is .* to me$/)
   })
 
+  test.each(['@_^@', 'A@Z_', '[k3]', 'Zz9~', 'q7w!'])(
+    '%s, of four characters, in a text that has nothing to decode',
+    (secret) => {
+      const redactor = withSecret(secret)
+      expect(redactor.redact(`is ${secret} right`)).toBe('is **** right')
+      expect(redactor.redact(`is ${Buffer.from(secret).toString('hex')} right`)).toBe('is **** right')
+    },
+  )
+
   test('at every alignment inside a longer base64 text, whatever stands around it', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 4, maxLength: 40 }), fc.string(), fc.string(), (secret, before, after) => {

@@ -62,9 +62,28 @@ const PLAIN = /^[ -$'-*,-<>-[\]-~]*$/
 /** Whether a secret has a piece with this key: the low bytes of four of its units, in small letters. */
 export type HasPiece = (key: number) => boolean
 
+/** The pieces of all secrets. */
+export interface Pieces {
+  readonly has: HasPiece
+  /** 0 at `slot(key)`: no piece has this key, nor one that differs from it in capitals alone. */
+  readonly filter: Uint32Array
+}
+
+/** How many slots a filter has, as a power of two. */
+export const FILTER_BITS = 14
+const LAST_SLOT = (1 << FILTER_BITS) - 1
+/** In each byte the bit that makes small letters of capitals. */
+const SMALL = 0x20202020
+
+/** Of random digits, such as UIDLs, one in a thousand has a slot that is in use for a few secrets. */
+export function slot(key: number): number {
+  return ((key | SMALL) ^ ((key | SMALL) >>> 15)) & LAST_SLOT
+}
+
 /** False: no reading of `text` has a piece of a secret. The same as all of them would tell, in one pass and without making any: nearly
- *  every text is of that kind. True: one may have. */
-export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
+ *  every text is of that kind. True: one may have. Some of each message goes through here before V8 has made machine code of it. So it
+ *  calls nothing, `slot` and `small` included, unless a slot is in use. */
+export function mayHoldPiece(text: string, { has, filter }: Pieces): boolean {
   if (!PLAIN.test(text) && (ESCAPED.test(text) || invisible().test(text))) return true
   const { values: base64 } = BASE64
   const { values: hexadecimal } = HEX
@@ -77,8 +96,9 @@ export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
   let hexDigits = 0
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    key = (key << 8) | (small(code) & 255)
-    if (index > 2 && hasPiece(key)) return true
+    key = (key << 8) | ((code >= 65 && code <= 90 ? code | 32 : code) & 255)
+    const plain = key | SMALL
+    if (filter[(plain ^ (plain >>> 15)) & LAST_SLOT] !== 0 && index > 2 && has(key)) return true
     const value = code < 128 ? (base64[code] ?? 255) : 255
     if (value === 255) {
       digits = hexDigits = 0
@@ -87,13 +107,20 @@ export function mayHoldPiece(text: string, hasPiece: HasPiece): boolean {
     digits++
     high = ((high << 6) | (low >>> 18)) & 0xffffff
     low = ((low << 6) | value) & 0xffffff
-    if (digits > 5 && hasPiece(foldedKey((high << 24) | low))) return true
-    if (digits > 5 && hasPiece(foldedKey((high << 22) | (low >>> 2)))) return true
-    if (digits > 5 && hasPiece(foldedKey((high << 20) | (low >>> 4)))) return true
+    if (digits > 5) {
+      // A byte ends with this digit, or two or four bits before its end.
+      const first = (high << 24) | low | SMALL
+      const second = (high << 22) | (low >>> 2) | SMALL
+      const third = (high << 20) | (low >>> 4) | SMALL
+      if (filter[(first ^ (first >>> 15)) & LAST_SLOT] !== 0 && has(foldedKey((high << 24) | low))) return true
+      if (filter[(second ^ (second >>> 15)) & LAST_SLOT] !== 0 && has(foldedKey((high << 22) | (low >>> 2))))
+        return true
+      if (filter[(third ^ (third >>> 15)) & LAST_SLOT] !== 0 && has(foldedKey((high << 20) | (low >>> 4)))) return true
+    }
     const hex = hexadecimal[code] ?? 255
     hexDigits = hex === 255 ? 0 : hexDigits + 1
     four = (four << 4) | hex
-    if (hexDigits > 7 && hasPiece(foldedKey(four))) return true
+    if (hexDigits > 7 && filter[slot(four)] !== 0 && has(foldedKey(four))) return true
   }
   return false
 }

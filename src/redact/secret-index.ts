@@ -2,7 +2,7 @@
 // at every eighth place. Where a piece occurs, the match is followed in both directions.
 // One rule: the work is linear in the text, and the memory in the secrets that are held. `steps` counts the work.
 
-import { small } from './readings.ts'
+import { FILTER_BITS, type Pieces, slot, small } from './readings.ts'
 
 /** A secret shorter than this has no piece of its own: redact.ts looks for it where arguments stand. */
 export const PIECE = 4
@@ -13,7 +13,6 @@ export const FRAGMENT = 16
 const SHARED = 8
 /** Beginnings and ends are always kept; of those with one piece this many are followed. */
 const FOLLOWED = 32
-const FILTER_BITS = 14
 
 /** What is looked for, in small letters. */
 export interface Pattern {
@@ -35,14 +34,14 @@ interface Place {
   readonly at: number
 }
 
-export class SecretIndex {
+export class SecretIndex implements Pieces {
   readonly #places = new Map<number, Place[]>()
   /** Those all of whose pieces more of them have than are followed: found whole, by all of their text. */
   readonly #alike = new Map<string, Pattern>()
   /** How many of those have this length. */
   readonly #lengths = new Map<number, number>()
   /** How many places have a piece with these bits: mostly none, and then nothing else is asked. */
-  readonly #filter = new Uint32Array(1 << FILTER_BITS)
+  readonly filter = new Uint32Array(1 << FILTER_BITS)
   steps = 0
 
   get size(): number {
@@ -96,7 +95,7 @@ export class SecretIndex {
       this.steps++
       key = (key << 8) | (small(text.charCodeAt(end)) & 255)
       const at = end + 1 - PIECE
-      if (at < free || !this.hasPiece(key)) continue
+      if (at < free || !this.has(key)) continue
       const places = this.#places.get(key)
       if (places === undefined) continue
       let best = places.length > FOLLOWED ? this.#alikeAt(text, at) : null
@@ -127,10 +126,8 @@ export class SecretIndex {
     return best
   }
 
-  /** Has a piece this key? Of random digits, such as UIDLs, one in a thousand passes the filter. */
-  hasPiece(key: number): boolean {
-    return this.#filter[slot(key)] !== 0 && this.#places.has(key | 0)
-  }
+  /** Has a piece this key? Bound, for it is handed on. */
+  readonly has = (key: number): boolean => this.filter[slot(key)] !== 0 && this.#places.has(key | 0)
 
   /** As far as the text and the secret agree around one piece. */
   #follow({ pattern, at }: Place, text: string, index: number, free: number): Found {
@@ -153,7 +150,7 @@ export class SecretIndex {
 
   #count(key: number, by: number): void {
     const index = slot(key)
-    this.#filter[index] = (this.#filter[index] ?? 0) + by
+    this.filter[index] = (this.filter[index] ?? 0) + by
   }
 }
 
@@ -182,8 +179,4 @@ function keyAt(text: string, at: number): number {
   let key = 0
   for (let index = at; index < at + PIECE; index++) key = (key << 8) | (small(text.charCodeAt(index)) & 255)
   return key
-}
-
-function slot(key: number): number {
-  return (Math.imul(key, 0x9e3779b1 | 0) >>> (32 - FILTER_BITS)) & ((1 << FILTER_BITS) - 1)
 }
