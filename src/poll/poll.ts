@@ -16,6 +16,7 @@ import { failFaulty } from './account/faulty.ts'
 import { takeOverFormerName } from './account/former-names.ts'
 import { History } from './account/history.ts'
 import { takeOverMigration } from './compare/take-over-migration.ts'
+import type { fullPoll as FullPoll } from './full/full-poll.ts'
 import { endIdle } from './idle/idle.ts'
 import { list } from './list.ts'
 import type { AccountReport } from './report.ts'
@@ -86,9 +87,16 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   await using session = await signIn(poll, secret)
   using destinations = new AccountDestinations(poll)
   const visit: OpenVisit = { ...poll, session, destinations }
-  const listing = await list(visit)
+  const listed = list(visit)
+  // An account that is new has mail, mostly: the code for it is loaded while the server makes its lists.
+  if (poll.history.record.lastSuccessMs === null) void fullPoll().catch(() => {})
+  const listing = await listed
   if (listing === null) return await endIdle(visit)
-  // Loaded at first use: most polls are over by now.
-  const { fullPoll } = await import('./full/full-poll.ts')
-  return await fullPoll(listing, visit)
+  const inFull = await fullPoll()
+  return await inFull(listing, visit)
+}
+
+/** Loaded at first use: most polls do without. */
+async function fullPoll(): Promise<typeof FullPoll> {
+  return (await import('./full/full-poll.ts')).fullPoll
 }
