@@ -181,7 +181,9 @@ export class AccountDestinations implements Disposable {
     }
     if (entered.door === 'rest' && entered.rest !== null) this.#closeKnown(target, place, entered.rest)
     else target.probing ||= entered.door === 'probe'
-    if (target.down !== null) this.#release(target)
+    // Whoever waited for the same need not find it out once more, one account after the other.
+    const isFound = entered.door === 'open' && doors.isKnown(place) && !target.probing
+    if (target.down !== null || isFound) this.#release(target)
   }
 
   async #look(target: Target): Promise<void> {
