@@ -27,9 +27,11 @@ const spareShared: Buffer[] = []
 const MOST_SPARE = 4
 
 export class Batch {
-  readonly memory: Buffer
-  /** Null: they go one after another. */
-  volley: Volley | null
+  readonly #memoryBytes: number
+  #volleys: Volleys | null
+  /** Null: not needed so far. Few messages fill one batch only, and many accounts have few at the same time. */
+  #memory: Buffer | null = null
+  #volley: Volley | null = null
   /** Of each row: which message of the lane, and where its bytes lie. */
   readonly indexes: number[] = []
   readonly starts: number[] = []
@@ -40,24 +42,43 @@ export class Batch {
 
   /** `memoryBytes`: as `memoryFor` says. */
   constructor(volleys: Volleys | null, memoryBytes: number) {
-    const isApart = volleys?.isApart === true
-    const spared = memoryBytes < MEMORY_BYTES ? undefined : (isApart ? spareShared : spare).pop()
-    this.memory =
-      spared ?? (isApart ? Buffer.from(new SharedArrayBuffer(memoryBytes)) : Buffer.allocUnsafeSlow(memoryBytes))
-    this.volley = volleys?.volley(this.memory) ?? null
+    this.#volleys = volleys
+    this.#memoryBytes = memoryBytes
+  }
+
+  /** Made at first use. */
+  get memory(): Buffer {
+    this.#memory ??= memoryOf(this.#memoryBytes, this.#volleys?.isApart === true)
+    return this.#memory
+  }
+
+  /** Null: they go one after another. */
+  get volley(): Volley | null {
+    this.#volley ??= this.#volleys?.volley(this.memory) ?? null
+    return this.#volley
   }
 
   get count(): number {
     return this.indexes.length
   }
 
-  /** One that came whole, exactly as long as announced. */
-  add(index: number, intent: string, origin: Origin, start: number, end: number): void {
-    const body = this.memory.subarray(start, end)
-    const facts = messageFacts(body)
+  /** One that came whole, exactly as long as announced. `work` is to follow. */
+  add(index: number, start: number, end: number): void {
     this.indexes.push(index)
     this.starts.push(start)
     this.ends.push(end)
+  }
+
+  /** So many rows are worked on: what is to be remembered of each is there, and its file. */
+  get worked(): number {
+    return this.received.length
+  }
+
+  /** Works on the next row. */
+  work(intent: string, origin: Origin): void {
+    const row = this.received.length
+    const body = this.memory.subarray(this.starts[row], this.ends[row])
+    const facts = messageFacts(body)
     this.received.push({ receivedBytes: body.length, digest: sha256(body), ...keptOf(facts) })
     this.#messageIds.push(facts.messageId)
     this.#headersBytes.push(facts.headerBytes)
@@ -83,14 +104,22 @@ export class Batch {
 
   /** Empty again. */
   renew(volleys: Volleys | null): void {
-    this.volley = volleys?.volley(this.memory) ?? null
+    this.#volleys = volleys
+    this.#volley = null
     const { indexes, starts, ends, received } = this
     for (const column of [indexes, starts, ends, received, this.#messageIds, this.#headersBytes]) column.length = 0
   }
 
   /** Nobody reads its memory any more. */
   leave(): void {
-    const kept = this.memory.buffer instanceof SharedArrayBuffer ? spareShared : spare
-    if (this.memory.length === MEMORY_BYTES && kept.length < MOST_SPARE) kept.push(this.memory)
+    const memory = this.#memory
+    if (memory?.length !== MEMORY_BYTES) return
+    const kept = memory.buffer instanceof SharedArrayBuffer ? spareShared : spare
+    if (kept.length < MOST_SPARE) kept.push(memory)
   }
+}
+
+function memoryOf(bytes: number, isApart: boolean): Buffer {
+  const spared = bytes < MEMORY_BYTES ? undefined : (isApart ? spareShared : spare).pop()
+  return spared ?? (isApart ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes))
 }

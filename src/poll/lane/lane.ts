@@ -4,8 +4,8 @@
 //
 //   choose    road.ts decides which messages come here, before anything is begun; take.ts lends the memory
 //   begin     begun.ts: attempts are recorded, some hundred ahead of what has come; only then are the messages asked for
-//   come      pop3/wire/burst.ts sends RETR after RETR, and cuts whole answers where they lie; batch.ts takes each as a row: digest,
-//             header, name and file
+//   come      pop3/wire/burst.ts sends RETR after RETR, and cuts whole answers where they lie; batch.ts takes each as a row
+//   work      what makes a row complete: digest, header, name and file. At once, or in slices where other lanes are open (slices.ts)
 //   turn      turns.ts: a batch is delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing;
 //             another one fills meanwhile, and while none is empty nothing is read
 //   deliver   deliver/maildir/volley.ts: the files of a batch are synced together, get their names in new/, and new/ is synced. Where
@@ -37,11 +37,14 @@ import { Batch, FULL_BYTES, MOST_IN_BATCH } from './batch.ts'
 import { Begun } from './begun.ts'
 import { type Letter, Relay } from './relay.ts'
 import type { LanePlace } from './road.ts'
+import { slices } from './slices.ts'
 import { Turns } from './turns.ts'
 import type { LaneEnd, UsualRoad } from './usual-road.ts'
 
 /** The first messages are asked for before the others are recorded. */
 const FIRST = 64
+/** So many are worked on in one turn of the event loop, where other lanes are open. */
+const SLICE = 16
 /** Where messages go one after another, so many are a batch: one is relayed, and another one fills. */
 const MOST_TO_RELAY = UNDER_WAY.elsewhere / 2
 
@@ -93,6 +96,7 @@ export class Lane implements BurstOwner {
 
   /** Rejects on a bug of the lane. */
   async run(): Promise<LaneEnd> {
+    using _ = slices.open()
     const { session } = this.#visit
     await this.#begun.more(FIRST)
     this.#burst = session.burst(this, this.#turns.filling.memory)
@@ -139,16 +143,17 @@ export class Lane implements BurstOwner {
   }
 
   came(first: number, _: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null {
-    const { account, run, tally } = this.#visit
+    const { run, tally } = this.#visit
     const batch = this.#turns.filling
     let bytes = 0
     for (let row = 0; row < starts.length; row++) {
       const index = first + row
       const start = starts[row] ?? 0
       const end = ends[row] ?? 0
-      batch.add(index, this.#begun.intent(index), originOf(account, this.#begun.fetch(index)), start, end)
+      batch.add(index, start, end)
       bytes += end - start
     }
+    if (slices.isOne) this.#work(batch, batch.count)
     this.#came += starts.length
     this.#hasCome = true
     this.#road.cameExact()
@@ -160,6 +165,24 @@ export class Lane implements BurstOwner {
       return this.#turns.full()?.memory ?? null
     this.#lookSoon()
     return null
+  }
+
+  /** Works on the rows of `batch` up to `count`. */
+  #work(batch: Batch, count: number): void {
+    const { account } = this.#visit
+    for (let row = batch.worked; row < count; row++) {
+      const index = batch.indexes[row] ?? -1
+      batch.work(this.#begun.intent(index), originOf(account, this.#begun.fetch(index)))
+    }
+  }
+
+  /** Works on all of its rows, and lets the sessions of others read and ask meanwhile. */
+  async #workAll(batch: Batch): Promise<void> {
+    for (let isBegun = false; !slices.isOne && batch.worked < batch.count; isBegun = true) {
+      await slices.turn(isBegun)
+      this.#work(batch, Math.min(batch.worked + SLICE, batch.count))
+    }
+    this.#work(batch, batch.count)
   }
 
   dissolved(from: number, to: number, together: number): void {
@@ -179,7 +202,7 @@ export class Lane implements BurstOwner {
   #lookSoon(): void {
     if (this.#isLooking) return
     this.#isLooking = true
-    setImmediate(() => {
+    const look = (): void => {
       this.#isLooking = false
       // Nothing more can come, or nothing did.
       const isQuiet = this.#came === this.#begun.count || !this.#hasCome
@@ -187,13 +210,16 @@ export class Lane implements BurstOwner {
       if (this.#turns.filling.count === 0) return
       if (isQuiet) this.#turns.due()
       else this.#lookSoon()
-    })
+    }
+    if (slices.isOne) setImmediate(look)
+    else void slices.turn(false).then(look)
   }
 
   // Deliver and settle
 
   /** Resolves when it is delivered, or with a mail server on its way. It is settled, and empty again, once those before it are. */
   async #deliver(batch: Batch): Promise<void> {
+    await this.#workAll(batch)
     const settle = await (this.#relay === null ? this.#volley(batch) : this.#relayAll(batch, this.#relay))
     this.#settling = this.#settling.then(settle).then(() => {
       batch.renew(this.#place.volleys)
