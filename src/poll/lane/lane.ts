@@ -9,7 +9,8 @@
 //   turn      turns.ts: a batch is delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing;
 //             another one fills meanwhile, and while none is empty nothing is read
 //   deliver   deliver/maildir/volley.ts: the files of a batch are synced together, get their names in new/, and new/ is synced. Where
-//             many messages are new, another thread works on the files (deliver/disk/hands.ts), and there are three batches
+//             many messages are new, another thread works on the files (deliver/disk/hands.ts), and there are three batches: it
+//             has the next to write while it waits to be told to link one
 //   settle    here: one transaction settles the batch and begins as many more, which are asked for then
 //   leave     usual-road.ts: what the lane gives back, and to whom
 //
@@ -107,7 +108,7 @@ export class Lane implements BurstOwner {
     // What is begun and not yet asked for is asked for as answers come.
     const mayCome = (): boolean => !this.#isOver && this.#came !== this.#burst?.asked
     for (let batch = await this.#turns.next(mayCome); batch !== null; batch = await this.#turns.next(mayCome)) {
-      await this.#deliver(batch)
+      this.#deliver(batch)
       if (!this.#turns.hasThird) await this.#settling
     }
     await this.#settling
@@ -217,14 +218,17 @@ export class Lane implements BurstOwner {
 
   // Deliver and settle
 
-  /** Resolves when it is delivered, or with a mail server on its way. It is settled, and empty again, once those before it are. */
-  async #deliver(batch: Batch): Promise<void> {
-    await this.#workAll(batch)
-    const settle = await (this.#relay === null ? this.#volley(batch) : this.#relayAll(batch, this.#relay))
-    this.#settling = this.#settling.then(settle).then(() => {
-      batch.renew(this.#place.volleys)
-      this.#turns.emptied(batch)
-    })
+  /** From now on it is delivered. It is settled, and empty again, once those before it are. */
+  #deliver(batch: Batch): void {
+    const delivered = this.#workAll(batch).then(() =>
+      this.#relay === null ? this.#volley(batch) : this.#relayAll(batch, this.#relay),
+    )
+    this.#settling = Promise.all([delivered, this.#settling])
+      .then(([settle]) => settle())
+      .then(() => {
+        batch.renew(this.#place.volleys)
+        this.#turns.emptied(batch)
+      })
     this.#settling.catch((error: unknown) => this.#turns.fail(error))
   }
 

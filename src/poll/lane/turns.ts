@@ -1,6 +1,6 @@
-// The batches of the lane take turns. One fills with what comes from the server; one is delivered, and settled; with a third one, that is
-// settled while the next is delivered already. An empty one fills as soon as the one before is full, or due. While none is empty, nothing
-// is read from the server: so much is in memory, and no more (P5).
+// The batches of the lane take turns. One fills with what comes from the server; one is delivered, and settled; with a third one, the
+// next is delivered at the same time. An empty one fills as soon as the one before is full, or due. While none is empty, nothing is read
+// from the server: so much is in memory, and no more (P5).
 //
 //   filling → ready, in order → taken by the lane: delivered, settled → empty → filling …
 import type { Batch } from './batch.ts'
@@ -42,7 +42,7 @@ export class Turns {
     return this.#filling
   }
 
-  /** Can one be settled while the next is delivered? */
+  /** Can one be delivered while the one before it is delivered or settled? */
   get hasThird(): boolean {
     return this.#count > 2
   }

@@ -35,6 +35,10 @@ class Lane {
   filledBytes = 0
   /** Files are not made before this resolves. */
   hold: Promise<void> = Promise.resolve()
+  /** Another thread does the work on the files. */
+  isApart = false
+  /** Whose files are made, or about to be. */
+  readonly offered: number[] = []
   /** How often it stopped reading, and went on. */
   readonly reading: ('stops' | 'goes on')[] = []
   spaceAsked = 0
@@ -137,6 +141,7 @@ class Lane {
       },
     }
     const volleys = {
+      isApart: this.isApart,
       reserve: async () => {
         this.spaceAsked++
         await Promise.resolve()
@@ -148,6 +153,8 @@ class Lane {
           add: ({ origin }: { readonly origin: { readonly uidl: string } }) =>
             void numbers.push(Number(origin.uidl.slice(4))),
           deliver: async () => {
+            this.offered.push(...numbers)
+            this.#noted()
             await this.hold
             return numbers.map((number) => (this.failing.has(number) ? gone : { text: `file ${number}` }))
           },
@@ -327,6 +334,27 @@ test('two batches take turns; when both are full, nothing is read until one is e
   await lane.until(() => lane.room > 0)
   expect([lane.room, lane.reading]).toEqual([MOST_IN_BATCH, ['stops', 'goes on']])
   await lane.until(() => lane.settled.length === 2)
+  lane.dissolve()
+  await lane.end()
+})
+
+test('another thread is given the next batch while it is at one; they are settled in their order', async () => {
+  const lane = new Lane(600, (it) => (it.isApart = true))
+  await lane.until(() => lane.asked === 600)
+  const files = Promise.withResolvers<void>()
+  lane.hold = files.promise
+  lane.filledBytes = FULL_BYTES
+  lane.answer(1)
+  await lane.until(() => lane.offered.length === 1)
+  lane.hold = Promise.resolve()
+  lane.answer(1)
+  await lane.until(() => lane.offered.length === 2)
+  expect([lane.room, lane.reading, lane.settled]).toEqual([MOST_IN_BATCH, [], []])
+  lane.answer(1)
+  expect([lane.room, lane.reading]).toEqual([0, ['stops']])
+  files.resolve()
+  await lane.until(() => lane.settled.length === 3)
+  expect(lane.settled).toEqual([0, 1, 2])
   lane.dissolve()
   await lane.end()
 })
