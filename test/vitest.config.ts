@@ -11,6 +11,8 @@ const program = [
   'test/security/other-people.test.ts',
   // It measures the memory of its process, and sets flags of V8.
   'test/poll/run/garbage.test.ts',
+  // It makes the process popfetch's, and asks whether there is a thread.
+  'test/poll/lane/foresee.test.ts',
   // It changes what the process trusts.
   'test/deliver/gmail/proxy.test.ts',
   // These replace modules.
