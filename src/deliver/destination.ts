@@ -33,11 +33,21 @@ export interface Attempt {
    *  when it rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that
    *  remembers. */
   readonly handingOver?: () => Promise<void>
+  /** What is delivered next, if this message is taken: its envelope, and no more of it, may go with the end of this one. Asked for just
+   *  before that end goes; perhaps again, and then it gives the same. Whoever gave one calls `deliver` with just that, and waits for
+   *  nothing before, as soon as this one is taken; and never where it is not. Null: that is not known. */
+  readonly following?: () => Following | null
   /** Looked at just before the message becomes visible (right.ts), by destinations that show it at once for all to see: a file that
    *  appears. Absent: nobody else can have it. */
   readonly right?: Right
   /** For several destinations as one: which of them may be asked, and what they said. */
   readonly chain?: Chain
+}
+
+/** A message that is offered behind another one. */
+export interface Following {
+  readonly attempt: Attempt
+  readonly message: Message
 }
 
 /** How whoever offers a message follows it from one destination to the next (first-of.ts). Members are called as in the

@@ -85,10 +85,15 @@ export class Pool<Session extends Pooled> implements AsyncDisposable {
     }
   }
 
-  release(session: Session): void {
+  /** May another message go over it, once the one of now is through? */
+  isFresh(session: Session): boolean {
     const fresh =
       session.served < (this.#options.mostServed ?? MESSAGES_PER_SESSION) && session.refusals < REFUSALS_PER_SESSION
-    const again = session.alive && fresh && !this.#closing.signal.aborted
+    return session.alive && fresh && !this.#closing.signal.aborted
+  }
+
+  release(session: Session): void {
+    const again = this.isFresh(session)
     const next = this.#firstWaiter()
     if (again && next !== undefined) return next.resolve(session)
     this.#busy.delete(session)

@@ -10,6 +10,11 @@ export class Slots {
     this.#free = count
   }
 
+  /** Does anybody wait for one? */
+  get isWanted(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** The function that gives a slot back; null: none is free. */
   takeAtOnce(): (() => void) | null {
     if (this.#free === 0) return null

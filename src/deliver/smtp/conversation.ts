@@ -106,11 +106,11 @@ export class Conversation {
   }
 
   /** The content and its dot were given to the socket: from here on the server has its ten minutes. `isSmall`: in one write of
-   *  less than the socket holds. */
-  contentWritten(isSmall: boolean): void {
+   *  less than the socket holds. `isFollowed`: in one write with commands behind it. */
+  contentWritten(isSmall: boolean, isFollowed: boolean): void {
     const socket = this.#watched.socket()
-    // All of it went at once. Node would tell that later: in doubt the server may have it.
-    if (isSmall && socket instanceof TLSSocket && !socket.destroyed) this.#wasHanded = true
+    // All of it went at once. Node would tell that later, and of all that was written together: in doubt the server may have it.
+    if (isSmall && (isFollowed || socket instanceof TLSSocket) && socket?.destroyed === false) this.#wasHanded = true
     this.#limitSilence()
   }
 

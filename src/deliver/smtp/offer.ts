@@ -1,14 +1,19 @@
 // Offers one message to the server, and does at once what the table of answers says. That is on another connection, from our own
 // sender, after a pause, or as an attachment. Each of these once. One rule: whatever may have been taken is never offered again
 // here.
+//
+// Where it is known which message is next, that one is made ready while this one is sent, and announced with its end (line/line.ts). The
+// session is kept for it then.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeliveryError } from '../../errors.ts'
 import { type Concluded, concluded } from '../answers/conclusions.ts'
 import type { SmtpCircumstances } from '../answers/smtp.ts'
 import { carriesOurTrace } from '../envelope.ts'
+import type { Attempt } from '../destination.ts'
 import type { Content } from './content.ts'
 import { conclude, SmtpFailure } from './fault.ts'
-import { contentOfLetter, envelopeFor, fromOurselves, type Letter } from './letter.ts'
+import { checkLetter, contentOfLetter, envelopeFor, fromOurselves, type Letter, letterOf } from './letter.ts'
+import type { Envelope } from './line/line.ts'
 import type { Pool } from '../pool.ts'
 import type { SmtpSession } from './session.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
@@ -36,6 +41,14 @@ const MOST_SESSIONS = 6
 /** A pause that is waited out; a longer one is for the poll to obey. */
 const SHORT_PAUSE_MS = 60_000
 
+/** A message that is offered next. */
+interface Ready {
+  readonly letter: Letter
+  readonly content: Content
+  /** Where it was announced; null: nowhere. */
+  session: SmtpSession | null
+}
+
 export class Offers {
   readonly #pool: Pool<SmtpSession>
   readonly #config: SmtpConfig
@@ -44,6 +57,8 @@ export class Offers {
   readonly #broken: () => DeliveryError | null
   /** The server asked all of us to wait for a moment. */
   #pause: Promise<void> | null = null
+  /** What is known to be next. */
+  readonly #ready = new WeakMap<Attempt, Ready>()
 
   constructor(pool: Pool<SmtpSession>, config: SmtpConfig, context: SmtpContext, broken: () => DeliveryError | null) {
     this.#pool = pool
@@ -52,9 +67,22 @@ export class Offers {
     this.#broken = broken
   }
 
+  /** The message of this attempt as it was made ready; null: it was not. */
+  readyFor(attempt: Attempt): Letter | null {
+    return this.#ready.get(attempt)?.letter ?? null
+  }
+
+  /** It came to its end: no session is kept for it. */
+  leave(attempt: Attempt): void {
+    const session = this.#ready.get(attempt)?.session ?? null
+    this.#ready.delete(attempt)
+    session?.destroy()
+    if (session !== null) this.#pool.release(session)
+  }
+
   /** Resolves with what a receipt says. Rejects with Untaken, with DeliveryError, or with what reading the message failed with. */
   async make(letter: Letter, signal: AbortSignal): Promise<string> {
-    const making = contentOfLetter(letter, this.#config)
+    const making = this.#ready.get(letter.attempt)?.content ?? contentOfLetter(letter, this.#config)
     const content = making instanceof Promise ? await making : making
     if (content === null) return this.#asAttachment(letter, unsendable(), signal)
     try {
@@ -128,17 +156,23 @@ export class Offers {
     }
     let session: SmtpSession
     try {
-      session = this.#pool.acquireIdle() ?? (await this.#pool.acquire(signal))
+      session = this.#announcedTo(letter) ?? this.#pool.acquireIdle() ?? (await this.#pool.acquire(signal))
     } catch (error) {
       if (!(error instanceof SmtpFailure)) throw error
       return new Untaken(error, conclude(error, usual), letter.sender.address)
     }
     const circumstances = { ...usual, used: session.kept || session.served > 0 }
+    let next: Ready | null = null
+    const following = (): Envelope | null => {
+      next = this.#pool.isFresh(session) ? this.#next(letter) : null
+      return next === null ? null : envelopeOf(next, session)
+    }
     try {
       const broken = this.#broken()
       if (broken !== null) throw broken
       const { from, to } = envelopeFor(letter, session.takesUtf8)
-      return said(await session.send({ from, to, handingOver: letter.attempt.handingOver ?? null }, content, signal))
+      const { handingOver = null } = letter.attempt
+      return said(await session.send({ from, to, handingOver, following }, content, signal))
     } catch (error) {
       if (!(error instanceof SmtpFailure)) throw error
       const asked = { ...circumstances, othersOpen: this.#pool.others > 0 }
@@ -148,7 +182,43 @@ export class Offers {
       if (atOnce === 'fewer-connections') this.#pool.noMore(session)
       return atOnce === 'probe' ? await this.#probed(letter, untaken, session, asked, signal) : untaken
     } finally {
-      this.#pool.release(session)
+      this.#keepOrRelease(session, next)
+    }
+  }
+
+  #keepOrRelease(session: SmtpSession, next: Ready | null): void {
+    if (next !== null && session.isAhead && session.alive) next.session = session
+    else this.#pool.release(session)
+  }
+
+  /** The session that is kept for it; null: there is none, or it is gone. */
+  #announcedTo({ attempt }: Letter): SmtpSession | null {
+    const ready = this.#ready.get(attempt)
+    const session = ready?.session ?? null
+    if (ready === undefined || session === null) return null
+    ready.session = null
+    if (session.alive) return session
+    this.#pool.release(session)
+    return null
+  }
+
+  /** The one behind it, made ready; null: there is none, or it is none that can simply be sent. */
+  #next({ attempt }: Letter): Ready | null {
+    const following = attempt.following?.() ?? null
+    if (following === null) return null
+    const known = this.#ready.get(following.attempt)
+    if (known !== undefined) return known
+    try {
+      const letter = letterOf(following.attempt, following.message, this.#config, this.#context)
+      checkLetter(letter, this.#config)
+      const content = contentOfLetter(letter, this.#config)
+      if (content === null || content instanceof Promise) return null
+      const ready = { letter, content, session: null }
+      this.#ready.set(following.attempt, ready)
+      return ready
+    } catch {
+      // It is told where it is offered.
+      return null
     }
   }
 
@@ -182,6 +252,16 @@ export class Offers {
       const { same } = conclude(error, circumstances)
       return error.step === refused.failure.step && same === refused.answer.same ? 'equal' : 'else'
     }
+  }
+}
+
+/** Null: it cannot be said. */
+function envelopeOf({ letter, content }: Ready, session: SmtpSession): Envelope | null {
+  try {
+    const { sizeBytes, eightBit } = content
+    return { ...envelopeFor(letter, session.takesUtf8), sizeBytes, eightBit }
+  } catch {
+    return null
   }
 }
 

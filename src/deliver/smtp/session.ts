@@ -15,7 +15,7 @@ import { type Content, heldEnd, SpoolError } from './content.ts'
 import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
-import { Line } from './line/line.ts'
+import { type Envelope, Line } from './line/line.ts'
 import { type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
 import { checkPin, isLocal, OtherLeaf, tlsFactsAt, tlsOptions } from '../network/dial.ts'
 import { dialSmtp, type SmtpPeer } from './place.ts'
@@ -32,6 +32,8 @@ export interface Sending {
   readonly to: string
   /** See Attempt; null: nobody wants to know. */
   readonly handingOver: (() => Promise<void>) | null
+  /** What is sent next over this session, if all goes well: it may be announced with the end of this one. Null: that is not known. */
+  readonly following: (() => Envelope | null) | null
 }
 
 export class SmtpSession {
@@ -108,17 +110,18 @@ export class SmtpSession {
 
   /** Resolves with the server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure;
    *  `alive` then tells whether the session can go on; or with the error of `handingOver`, and nothing was delivered. */
-  async send({ from, to, handingOver }: Sending, content: Content, signal: AbortSignal): Promise<string> {
+  async send({ from, to, handingOver, following }: Sending, content: Content, signal: AbortSignal): Promise<string> {
     this.served++
     this.#conversation.begin(content.wireBytes)
-    if (this.#sizeLimit !== null && content.sizeBytes > this.#sizeLimit) {
+    if (this.#isTooLarge(content)) {
       const text = `the message has ${content.sizeBytes} bytes, and the server accepts at most ${this.#sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
     const whole = content.wire ?? content.open()
     const note = handingOver === null ? null : new Noted(handingOver)
     const { sizeBytes, wireBytes, eightBit } = content
-    const about = { from, to, sizeBytes, wireBytes, eightBit, handingOver: note?.note ?? null }
+    const next = following === null ? null : () => this.#fitting(following())
+    const about = { from, to, sizeBytes, wireBytes, eightBit, handingOver: note?.note ?? null, following: next }
     // What comes in pieces waits before the last of them.
     const message = Buffer.isBuffer(whole) || note === null ? whole : heldEnd(whole, note.note)
     try {
@@ -138,6 +141,19 @@ export class SmtpSession {
     } finally {
       for (const stream of [message, whole]) if (!Buffer.isBuffer(stream)) stream.destroy()
     }
+  }
+
+  /** Was a message announced that is not sent yet? Then the session is for that one alone, or at its end. */
+  get isAhead(): boolean {
+    return this.#line?.isAhead ?? false
+  }
+
+  #fitting(envelope: Envelope | null): Envelope | null {
+    return envelope === null || this.#isTooLarge(envelope) ? null : envelope
+  }
+
+  #isTooLarge({ sizeBytes }: { readonly sizeBytes: number }): boolean {
+    return this.#sizeLimit !== null && sizeBytes > this.#sizeLimit
   }
 
   /** Asks whether mail from `from` to `to` would be taken, without any. Rejects with SmtpFailure when it would not. */
@@ -166,7 +182,7 @@ export class SmtpSession {
 
   /** QUIT and its answer, for a limited time; then the connection is gone in any case. */
   async quit(): Promise<void> {
-    if (this.alive && this.#conversation.replies.waiting === null) {
+    if (this.alive && !this.isAhead && this.#conversation.replies.waiting === null) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#closed = resolve
       const timer = setTimeout(resolve, this.#options.limits.quitMs)
@@ -256,7 +272,7 @@ export class SmtpSession {
     const refused = thrown instanceof SmtpFailure && thrown.fault.kind === 'reply'
     if (refused) this.refusals++
     // An answer to the dot has ended the transaction.
-    if (refused && thrown.begun && thrown.handed) return thrown
+    if (refused && thrown.begun && thrown.handed && !this.isAhead) return thrown
     if (!refused || thrown.begun || !this.alive) {
       this.destroy()
       return thrown

@@ -138,12 +138,17 @@ class SmtpDestination implements Destination {
   }
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
-    if (this.#broken !== null) throw this.#broken
-    const leave = (signal.aborted ? null : this.#slots.takeAtOnce()) ?? (await this.#slot(signal))
     try {
-      return await this.#deliver(letterOf(attempt, message, this.#config, this.#context), signal)
+      if (this.#broken !== null) throw this.#broken
+      const leave = (signal.aborted ? null : this.#slots.takeAtOnce()) ?? (await this.#slot(signal))
+      try {
+        const letter = this.#offers.readyFor(attempt) ?? letterOf(attempt, message, this.#config, this.#context)
+        return await this.#deliver(letter, signal)
+      } finally {
+        leave()
+      }
     } finally {
-      leave()
+      this.#offers.leave(attempt)
     }
   }
 

@@ -4,11 +4,14 @@
 //
 // Whatever is not taken ends the lane. That message goes on in hand-over.ts, with the error, and keeps its place until it is settled there
 // (S042). Those that were not offered are offered there. The one rule: what was offered here is not offered again.
-import { asPopfetchError } from '../../errors.ts'
+import { concluded } from '../../deliver/answers/conclusions.ts'
+import type { Attempt, Following } from '../../deliver/destination.ts'
+import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Message, ReceivedFacts } from '../../message.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Job } from '../route/due.ts'
+import { knownAt, placesOf } from '../route/places.ts'
 import { HandingOver } from '../run/handing.ts'
 import type { Visit } from '../visit.ts'
 import type { LanePlace } from './road.ts'
@@ -23,18 +26,37 @@ export interface Letter {
   readonly received: ReceivedFacts
 }
 
+/** Messages that go there one behind the other, under one turn and one place. */
+interface Row {
+  /** Offered, or to be offered next; null: none is left. */
+  first: Offer | null
+  /** Announced with the end of the first one; null: none is, or not yet. */
+  second: Offer | null
+}
+
+interface Offer {
+  readonly letter: Letter
+  readonly attempt: Attempt
+}
+
 export class Relay {
   readonly #place: LanePlace
   readonly #visit: Visit
   readonly #road: UsualRoad
-  /** Messages that are offered, or wait for that. */
+  /** Messages that are offered, or wait for that: one of each row. */
   #offered = 0
-  /** The same, and those whose record is not durable yet. */
+  /** All that were begun and whose record is not durable yet. */
   #open = 0
+  /** Messages of the batch that are not on their way yet. */
+  #left = 0
+  /** Gives the next one of them; null: all were given. */
+  #next: () => Letter | null = () => null
   /** Tells whoever waits that one of these is less. */
   #wake: (() => void) | null = null
   /** Something was not taken, or could not be recorded, or nothing may be offered any more: the rest is not for the lane. */
   #isOver = false
+  /** Why one that was announced is not handed over. */
+  readonly #held = new DeliveryError('not offered', concluded('TEMP', 'ours', { counts: false }))
 
   constructor(place: LanePlace, visit: Visit, road: UsualRoad) {
     this.#place = place
@@ -49,13 +71,22 @@ export class Relay {
   /** Resolves when the last of so many is on its way: as many are at once as go there at once, so that one that takes long holds up no
    *  other. `letterOf` is called once for each, in their order, and never later. */
   async begin(count: number, letterOf: (row: number) => Letter): Promise<void> {
-    for (let row = 0; row < count; row++) {
-      while (this.#offered >= this.#place.target.handOvers.count) await this.#less()
+    this.#left = count
+    this.#next = () => {
+      if (this.#left === 0) return null
+      const letter = letterOf(count - this.#left--)
       // Nothing is counted before it is there, or `ended` would wait for it.
-      const letter = letterOf(row)
-      this.#offered++
       this.#open++
-      void this.#one(letter)
+      if (this.#left === 0) this.#awake()
+      return letter
+    }
+    while (this.#left > 0) {
+      const letter = this.#offered < this.#place.target.handOvers.count ? this.#next() : null
+      if (letter === null) await this.#less()
+      else {
+        this.#offered++
+        void this.#row(letter)
+      }
     }
   }
 
@@ -73,73 +104,137 @@ export class Relay {
     this.#wake = null
   }
 
-  async #one(letter: Letter): Promise<void> {
-    const record = await this.#offer(letter)
-    this.#offered--
-    this.#awake()
-    this.#visit.tally.progress()
-    if (record !== null) await this.#recorded(letter, record)
+  #closed(): void {
     this.#open--
     this.#awake()
   }
 
-  /** Resolves when another one may be offered. Null: it came to its end on the usual road. Never rejects. */
-  async #offer(letter: Letter): Promise<RecordOfOne | null> {
+  /** Never rejects. */
+  async #row(letter: Letter): Promise<void> {
+    const row: Row = { first: null, second: null }
+    row.first = this.#offerOf(letter, row)
     try {
-      const record = await this.#offerHere(letter)
-      if (record !== 'not offered') return record
+      await this.#offerHere(row)
     } catch (error) {
       // A bug: it stays begun, and the next poll looks for it first (P2).
       this.#isOver = true
-      await this.#road.notRecorded(this.#jobOf(letter), error)
-      return null
+      const { first } = row
+      row.first = null
+      if (first !== null) {
+        await this.#road.notRecorded(this.#jobOf(first.letter), error)
+        this.#closed()
+      }
     }
-    this.#isOver = true
-    // It waits there for its turn as any other.
-    await this.#road.offer(this.#jobOf(letter), letter.message, null)
-    return null
+    this.#leave(row)
+    this.#offered--
+    this.#awake()
   }
 
-  async #offerHere(letter: Letter): Promise<RecordOfOne | null | 'not offered'> {
-    const { fetch, intent, message, received } = letter
-    const { destinations, envelopeRefusals, lease, run } = this.#visit
-    const { target, recipient } = this.#place
-    using _ = await destinations.turn(target, recipient)
-    using admitted = await envelopeRefusals.admit(target)
-    using handing = new HandingOver()
-    if (admitted === null || (await handing.begin(target, run.deliverySignal)) !== null) return 'not offered'
-    // What another one was answered meanwhile may be the destination's.
-    if (this.#isOver || closedAt(target, recipient) !== null) return 'not offered'
-    const delivery = { key: { uidl: fetch.uidl, copy: fetch.copy }, destination: target.name, recipient }
-    const since = destinations.closings(target)
+  /** What is left of it was not offered: it waits on the usual road for its turn as any other. */
+  #leave(row: Row): void {
+    for (const offer of [row.first, row.second]) {
+      if (offer === null) continue
+      this.#isOver = true
+      void this.#road.offer(this.#jobOf(offer.letter), offer.letter.message, null).then(() => this.#closed())
+    }
+    row.first = row.second = null
+  }
+
+  #offerOf(letter: Letter, row: Row): Offer {
+    const { lease, run } = this.#visit
+    const { intent, message } = letter
+    const { recipient } = this.#place
+    const delivery = this.#deliveryOf(letter)
     const handingOver = async (): Promise<void> => {
+      // It may have been announced before another one was answered.
+      if (this.#isShut) throw this.#held
       await run.ledger.handOver(lease, [delivery])
       // The answer may have come while we slept.
       lease.requireHeld()
     }
-    let receipt: string
-    try {
-      const attempt = { intent, origin: message.origin, recipient, handingOver, right: lease }
-      receipt = (await target.destination.deliver(attempt, message, run.deliverySignal)).text
-    } catch (thrown) {
-      this.#isOver = true
-      const tried = { error: asPopfetchError(thrown, 'message'), since, handing }
-      await this.#road.offer(this.#jobOf(letter), message, tried)
-      return null
-    }
-    const taken = destinations.taken(target, recipient, since)
-    const outcome = { state: 'done', receipt } as const
-    const recorded = run.ledger.settle(lease, { ...delivery, outcome, received })
-    // Not after the commit: the next hand-over goes with the same one, behind it.
-    handing[Symbol.dispose]()
-    // Whoever waits for it hears of a failure (#recorded), which may come before that.
-    recorded.catch(() => {})
-    // Until then the turn is kept.
-    await taken.catch(() => {})
-    return { recorded, taken }
+    const following = (): Following | null => this.#following(row)
+    return { letter, attempt: { intent, origin: message.origin, recipient, handingOver, following, right: lease } }
   }
 
-  async #recorded(letter: Letter, { recorded, taken }: RecordOfOne): Promise<void> {
+  #deliveryOf({ fetch }: Letter) {
+    const { target, recipient } = this.#place
+    return { key: { uidl: fetch.uidl, copy: fetch.copy }, destination: target.name, recipient }
+  }
+
+  /** What another one was answered meanwhile may be the destination's. */
+  get #isShut(): boolean {
+    const { target, recipient } = this.#place
+    return this.#isOver || closedAt(target, recipient) !== null
+  }
+
+  /** Nothing is amiss there. */
+  get #isClean(): boolean {
+    const { target, recipient } = this.#place
+    const places = placesOf(target, [knownAt(target, recipient)])
+    return !target.probing && places.every((place) => this.#visit.run.doors.isClean(place))
+  }
+
+  /** The one behind the first: only where nobody else waits for a place there, and nothing is amiss. */
+  #following(row: Row): Following | null {
+    const { target } = this.#place
+    if (row.second === null) {
+      if (this.#isShut || target.handOvers.isWanted || !this.#isClean) return null
+      const letter = this.#next()
+      row.second = letter === null ? null : this.#offerOf(letter, row)
+    }
+    return row.second === null ? null : { attempt: row.second.attempt, message: row.second.letter.message }
+  }
+
+  /** What it leaves in `row` was not offered. */
+  async #offerHere(row: Row): Promise<void> {
+    const { destinations, envelopeRefusals, run } = this.#visit
+    const { target, recipient } = this.#place
+    using _ = await destinations.turn(target, recipient)
+    using admitted = await envelopeRefusals.admit(target)
+    using handing = new HandingOver()
+    if (admitted === null || (await handing.begin(target, run.deliverySignal)) !== null) return
+    if (this.#isShut) return
+    while (row.first !== null) {
+      const { letter, attempt } = row.first
+      const { message } = letter
+      const since = destinations.closings(target)
+      let receipt: string
+      try {
+        receipt = (await target.destination.deliver(attempt, message, run.deliverySignal)).text
+      } catch (thrown) {
+        this.#isOver = true
+        if (thrown === this.#held) return
+        row.first = null
+        this.#leave(row)
+        const tried = { error: asPopfetchError(thrown, 'message'), since, handing }
+        await this.#road.offer(this.#jobOf(letter), message, tried)
+        this.#visit.tally.progress()
+        this.#closed()
+        return
+      }
+      const taken = destinations.taken(target, recipient, since)
+      const outcome = { state: 'done', receipt } as const
+      const recorded = run.ledger.settle(this.#visit.lease, {
+        ...this.#deliveryOf(letter),
+        outcome,
+        received: letter.received,
+      })
+      row.first = row.second
+      row.second = null
+      // Not after the commit: the next hand-over goes with the same one, behind it. The next one of the row has the same place.
+      if (row.first === null) handing[Symbol.dispose]()
+      void this.#recorded(letter, recorded, taken)
+      // Until then the turn is kept.
+      await taken.catch(() => {})
+      this.#visit.tally.progress()
+    }
+  }
+
+  /** `taken`: what the destination is known to take. Never rejects. */
+  async #recorded(letter: Letter, recorded: Promise<void>, taken: Promise<void>): Promise<void> {
+    // Whichever fails first is heard of.
+    recorded.catch(() => {})
+    taken.catch(() => {})
     try {
       await recorded
       await taken
@@ -148,6 +243,7 @@ export class Relay {
       this.#isOver = true
       await this.#road.notRecorded(this.#jobOf(letter), error)
     }
+    this.#closed()
   }
 
   #jobOf({ fetch, intent }: Letter): Job {
@@ -159,10 +255,4 @@ export class Relay {
 export function jobOf(fetch: PlannedFetch, intent: string, { target, recipient }: LanePlace): Job {
   const due = [{ target, recipient, intent, before: null, doubtful: false }]
   return { ...fetch, due, choice: null, copies: [], later: null }
-}
-
-interface RecordOfOne {
-  readonly recorded: Promise<void>
-  /** What the destination is known to take. */
-  readonly taken: Promise<void>
 }

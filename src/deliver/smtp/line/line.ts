@@ -5,23 +5,33 @@
 // end of it without `handingOver`. Behind a message that was taken, that is asked for with the envelope already: so the record of the
 // one before and that of this one are one commit, and the content goes as soon as it is wanted. At most one message a connection is in
 // doubt after a kill, as before (S042).
+//
+// Where the next message is known, its envelope and DATA go in one write with the end of the one before (RFC 2920 3.1): one write and
+// one wait a message. What is answered to them is looked at only when that message is sent: so everybody else sees one message after the
+// other, as ever. Until then the connection is for that message alone, and whoever gives it up can only destroy it.
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { Dots } from './dots.ts'
 
-export interface Letter {
+export interface Envelope {
   /** '' is the null sender. */
   readonly from: string
   readonly to: string
   /** Without stuffed dots. */
   readonly sizeBytes: number
+  readonly eightBit: boolean
+}
+
+export interface Letter extends Envelope {
   /** As DATA carries it. */
   readonly wireBytes: number
-  readonly eightBit: boolean
   /** All of it as DATA carries it; or in pieces, which wait for `handingOver` by themselves before the last one. */
   readonly content: Buffer | Readable
   /** Before the content goes out; rejects: it does not. Null: nobody wants to know. */
   readonly handingOver: (() => Promise<void>) | null
+  /** The envelope of the message that is sent next over this connection, if all goes well; null: it is not known. Asked for just before
+   *  the content goes out. */
+  readonly following: (() => Envelope | null) | null
 }
 
 /** What came of a message: `reply` is the final answer, and a success; it was refused, which the conversation knows; or the rest of it
@@ -35,7 +45,8 @@ export type Outcome =
 export interface Listener {
   asked(line: string): void
   answered(reply: string): void
-  contentWritten(isSmall: boolean): void
+  /** `isFollowed`: in one write with commands behind it. */
+  contentWritten(isSmall: boolean, isFollowed: boolean): void
 }
 
 /** Which command a reply answers. `empty`: the dot of a message without recipients. */
@@ -61,12 +72,14 @@ export class Line {
   #other: ((isTaken: boolean) => void) | null = null
   /** The last message was taken. */
   #hasTaken = false
-  /** The beginning of a line whose end has not come. */
+  /** The commands that went with the last content, for a message that is not sent yet; null: none. */
+  #ahead: string | null = null
+  /** The beginning of a line whose end has not come; and before that the lines that answer to `#ahead`. */
   #held = ''
   /** The lines of a reply whose last one has not come. */
   #reply = ''
   /** All of the content has gone, often long after it was written: only now the server has its ten minutes (D035). */
-  readonly #written = (): void => this.#conversation.contentWritten(false)
+  readonly #written = (): void => this.#conversation.contentWritten(false, false)
 
   /** Takes over what is read. `offers`: the answer to EHLO. `mostBytes`: of one reply. `hangUp` ends the session: null, because the
    *  server says that it is over. */
@@ -88,20 +101,45 @@ export class Line {
 
   /** One message, from MAIL to the answer to its dot. */
   send(letter: Letter, done: (outcome: Outcome) => void): void {
-    const { from, to, sizeBytes, eightBit } = letter
-    if (/[\r\n<>]/.test(from + to)) return done({ kind: 'broken-off', error: new Error('an address that is none') })
+    if (!isSayable(letter)) return done({ kind: 'broken-off', error: new Error('an address that is none') })
+    const sending: Sending = { letter, done, refused: null, noting: null }
+    this.#sending = sending
+    if (this.#pipelines) {
+      this.#together(this.#envelopeOf(letter))
+      // It will want this one as well: so that is noted meanwhile, with what became of the one before it.
+      if (this.#hasTaken && Buffer.isBuffer(letter.content)) sending.noting = begun(letter.handingOver)
+      // What was answered already.
+      if (this.#held.includes('\n')) this.#linesCame()
+    } else this.#command(['MAIL'], [this.#mailOf(letter)])
+  }
+
+  /** Was the next message announced, and is not sent yet? Then the connection is good for nothing else. */
+  get isAhead(): boolean {
+    return this.#ahead !== null
+  }
+
+  get #pipelines(): boolean {
+    return this.#offered.has('PIPELINING')
+  }
+
+  #envelopeOf(letter: Envelope): readonly [mail: string, recipient: string, data: string] {
+    return [this.#mailOf(letter), recipientOf(letter), 'DATA']
+  }
+
+  #mailOf({ from, to, sizeBytes, eightBit }: Envelope): string {
     const parameters =
       (this.#offered.has('SMTPUTF8') && /[^\0-\x7f]/.test(from + to) ? ' SMTPUTF8' : '') +
       (eightBit && this.#offered.has('8BITMIME') ? ' BODY=8BITMIME' : '') +
       (sizeBytes > 0 && this.#offered.has('SIZE') ? ` SIZE=${sizeBytes}` : '')
-    const sending: Sending = { letter, done, refused: null, noting: null }
-    this.#sending = sending
-    const mail = `MAIL FROM:<${from}>${parameters}`
-    if (this.#offered.has('PIPELINING')) {
-      this.#command(['MAIL', 'RCPT', 'DATA'], [mail, recipientOf(letter), 'DATA'])
-      // It will want this one as well: so that is noted meanwhile, with what became of the one before it.
-      if (this.#hasTaken && Buffer.isBuffer(letter.content)) sending.noting = begun(letter.handingOver)
-    } else this.#command(['MAIL'], [mail])
+    return `MAIL FROM:<${from}>${parameters}`
+  }
+
+  #together(lines: readonly string[]): void {
+    const ahead = this.#ahead
+    this.#ahead = null
+    if (ahead === null) this.#command(['MAIL', 'RCPT', 'DATA'], lines)
+    else if (ahead === textOf(lines)) this.#asked(['MAIL', 'RCPT', 'DATA'], lines)
+    else this.#hangUp(new Error('another message was announced'))
   }
 
   /** A command by itself, of one line. `done` hears whether it was answered with a success. */
@@ -113,24 +151,46 @@ export class Line {
 
   #command(awaited: readonly Awaited[], lines: readonly string[]): void {
     if (this.#socket.destroyed) return
+    this.#asked(awaited, lines)
+    this.#socket.write(textOf(lines))
+  }
+
+  #asked(awaited: readonly Awaited[], lines: readonly string[]): void {
     for (const line of lines) this.#conversation.asked(line)
     this.#awaited.push(...awaited)
-    this.#socket.write(`${lines.join('\r\n')}\r\n`)
   }
 
   #came(chunk: Buffer): void {
     const text = chunk.toString('latin1')
+    this.#held += text
     // Not looked through again with each piece of it.
-    if (!text.includes('\n')) this.#held += text
-    else {
-      const lines = (this.#held + text).split('\n')
-      this.#held = lines.pop() ?? ''
-      for (const line of lines) {
-        this.#lineCame(line.endsWith('\r') ? line.slice(0, -1) : line)
-        if (this.#socket.destroyed) return
-      }
-    }
+    if (text.includes('\n')) this.#linesCame()
     if (this.#held.length + this.#reply.length > this.#mostBytes) this.#hangUp(new Error('a reply without an end'))
+  }
+
+  #linesCame(): void {
+    const lines = this.#held.split('\n')
+    this.#held = lines.pop() ?? ''
+    for (const [at, line] of lines.entries()) {
+      if (this.#ahead !== null && this.#sending === null) {
+        this.#held = [...lines.slice(at), this.#held].join('\n')
+        this.#lookAhead()
+        return
+      }
+      this.#lineCame(line.endsWith('\r') ? line.slice(0, -1) : line)
+      if (this.#socket.destroyed) return
+    }
+  }
+
+  /** What was asked ahead has three replies, of which the last is no 2xx: else something was answered twice, and nobody knows what the
+   *  message before was answered (D049). */
+  #lookAhead(): void {
+    const replies = this.#held
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => !/^\d+-/.test(line) && line.trim() !== '')
+    const surplus = replies.length > 3 ? replies[3] : replies[2]?.startsWith('2') === true ? replies[2] : undefined
+    if (surplus !== undefined) this.#conversation.answered(decoded(surplus.trimEnd()))
   }
 
   #lineCame(line: string): void {
@@ -146,6 +206,8 @@ export class Line {
 
   /** The rest of a line when the connection is gone: a refusal counts. */
   #closed(): void {
+    // Nobody asked for that message yet: it goes over another connection.
+    if (this.#ahead !== null && this.#sending === null) return
     const rest = this.#held.trim()
     if (rest !== '') this.#conversation.answered(decoded(rest))
   }
@@ -206,8 +268,14 @@ export class Line {
       if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
       await (sending.noting ?? handingOver?.())
       if (isOver()) return
-      this.#socket.write(content, this.#written)
-      this.#conversation.contentWritten(wireBytes < this.#socket.writableHighWaterMark)
+      const isSmall = wireBytes < this.#socket.writableHighWaterMark
+      const next = isSmall && this.#pipelines ? (sending.letter.following?.() ?? null) : null
+      if (next === null || !isSayable(next)) this.#socket.write(content, this.#written)
+      else {
+        this.#ahead = textOf(this.#envelopeOf(next))
+        this.#socket.write(Buffer.concat([content, Buffer.from(this.#ahead)]), this.#written)
+      }
+      this.#conversation.contentWritten(isSmall, this.#ahead !== null)
     } catch (error) {
       if (!isOver()) this.#end({ kind: 'broken-off', error })
     }
@@ -225,7 +293,7 @@ export class Line {
     const end = dots.end()
     if (dots.wireBytes !== wireBytes) throw new Error('the message was counted wrong')
     this.#socket.write(end, this.#written)
-    this.#conversation.contentWritten(false)
+    this.#conversation.contentWritten(false, false)
   }
 
   #room(): Promise<void> {
@@ -254,8 +322,16 @@ function begun(handingOver: Letter['handingOver']): Promise<void> | null {
   return noting
 }
 
-function recipientOf({ to }: Letter): string {
+function recipientOf({ to }: Envelope): string {
   return `RCPT TO:<${to}>`
+}
+
+function textOf(lines: readonly string[]): string {
+  return `${lines.join('\r\n')}\r\n`
+}
+
+function isSayable({ from, to }: Envelope): boolean {
+  return !/[\r\n<>]/.test(from + to)
 }
 
 /** The names of what the server offers, in capitals. The first line has its own name. */

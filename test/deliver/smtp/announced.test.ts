@@ -1,0 +1,110 @@
+// The next message is announced with the end of the one before, in one write (RFC 2920 3.1). Nothing else of it goes before its own hand-over
+// is noted, and whatever becomes of the one before, it is not lost and not sent twice.
+import { Socket } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Attempt, Following } from '../../../src/deliver/destination.ts'
+import { PopfetchError } from '../../../src/errors.ts'
+import type { Message } from '../../../src/message.ts'
+import { attempt, content, destination, failure, MAIL, message, never, scripted, sink } from './scene.ts'
+
+const wrong = new PopfetchError('ERR_LEDGER', 'disk full', { scope: 'process', retry: 'later' })
+
+/** What each socket of this process writes from now on, write by write. */
+function writes(): string[] {
+  const written = Reflect.get(Socket.prototype, '_writeGeneric') as (this: Socket, ...given: unknown[]) => void
+  const texts: string[] = []
+  Reflect.set(Socket.prototype, '_writeGeneric', function count(this: Socket, ...given: unknown[]) {
+    texts.push(String(given[1]))
+    written.apply(this, given)
+  })
+  onTestFinished(() => void Reflect.set(Socket.prototype, '_writeGeneric', written))
+  return texts
+}
+
+/** Two messages over one connection, the second one known while the first is sent. */
+async function two(handingOver: () => Promise<void> = () => Promise.resolve()) {
+  const server = await sink()
+  const smtp = destination(server.port, { concurrency: 1 })
+  const texts = writes()
+  const second: { readonly attempt: Attempt; readonly message: Message } = {
+    attempt: { ...attempt('2'), handingOver },
+    message: message(`${MAIL}second\r\n`),
+  }
+  const following = (): Following => second
+  const first = smtp.deliver({ ...attempt('1'), handingOver: () => Promise.resolve(), following }, message(MAIL), never)
+  const deliverSecond = () => smtp.deliver(second.attempt, second.message, never)
+  return { server, smtp, texts, first, second: deliverSecond }
+}
+
+function ofMessages(texts: readonly string[]): readonly string[] {
+  return texts.filter((text) => /^MAIL|Body/m.test(text)).map((text) => text.replace(/^(?:MAIL FROM).*$/gm, 'MAIL'))
+}
+
+test('the end of a message and the commands for the next one are one write', async () => {
+  const { server, texts, first, second } = await two()
+  await first
+  await second()
+  const commands = 'MAIL\nRCPT TO:<me@example.com>\r\nDATA\r\n'
+  expect(ofMessages(texts).map((text) => text.replaceAll('MAIL\r', 'MAIL'))).toEqual([
+    commands,
+    `${MAIL}.\r\n${commands}`,
+    `${MAIL}second\r\n.\r\n`,
+  ])
+  expect([server.messages.length, server.connections]).toEqual([2, 1])
+})
+
+test('one that was announced and cannot be noted does not go', async () => {
+  const { server, first, second } = await two(() => Promise.reject(wrong))
+  await first
+  await expect(second()).rejects.toBe(wrong)
+  expect(server.messages).toHaveLength(1)
+})
+
+test.each(['554 5.7.1 no', 'drop', 'lost'] as const)(
+  'where the one before is answered by %s, the one that was announced goes over another connection, once',
+  async (answer) => {
+    const { server, first, second } = await two()
+    server.faults.dot = answer
+    await failure(first)
+    server.faults.dot = null
+    const before = server.messages.length
+    await second()
+    expect([server.messages.length - before, server.connections]).toEqual([1, 2])
+  },
+)
+
+test('one that was announced may be refused, and the connection goes on', async () => {
+  const { server, smtp, first, second } = await two()
+  let recipients = 0
+  server.faults.rcpt = () => (++recipients === 2 ? '550 5.1.1 nobody' : null)
+  await first
+  const error = await failure(second())
+  expect(error.conclusion).toBe('RCPT')
+  await smtp.deliver(attempt('3'), message(MAIL), never)
+  expect([server.messages.length, server.connections]).toEqual([2, 1])
+})
+
+test('nothing is announced where the message before is refused before its end', async () => {
+  const { server, texts, first } = await two()
+  server.faults.rcpt = '550 5.1.1 nobody'
+  await failure(first)
+  expect(ofMessages(texts)).toHaveLength(1)
+})
+
+test('an answer too many behind the end of a message is seen as one, whatever was announced (D049)', async () => {
+  const all = [{ expect: /^MAIL/ }, { expect: /^RCPT/ }, { expect: 'DATA' }]
+  const server = await scripted([
+    { send: '220 mx ESMTP' },
+    { expect: /^EHLO/ },
+    { send: '250-mx\r\n250 PIPELINING' },
+    ...all,
+    { send: '250 ok\r\n250 ok\r\n354 go on' },
+    ...content,
+    ...all,
+    { send: '250 taken\r\n250 taken\r\n250 ok\r\n250 ok\r\n354 go on' },
+    { ignore: true },
+  ])
+  const following = (): Following => ({ attempt: attempt('2'), message: message(MAIL) })
+  const error = await failure(destination(server.port).deliver({ ...attempt('1'), following }, message(MAIL), never))
+  expect(error.message).toContain('which is not an answer to it')
+})
