@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Attempt, Following } from '../../../src/deliver/destination.ts'
 import { PopfetchError } from '../../../src/errors.ts'
 import type { Message } from '../../../src/message.ts'
+import { ca } from '../../support/certificates.ts'
 import { attempt, content, destination, failure, MAIL, message, never, scripted, sink } from './scene.ts'
 
 const wrong = new PopfetchError('ERR_LEDGER', 'disk full', { scope: 'process', retry: 'later' })
@@ -51,6 +52,22 @@ test('the end of a message and the commands for the next one are one write', asy
     `${MAIL}second\r\n.\r\n`,
   ])
   expect([server.messages.length, server.connections]).toEqual([2, 1])
+})
+
+test.each(['implicit', 'starttls'] as const)('with tls: %s too, each is there once', async (tls) => {
+  const server = await sink({ tls })
+  const smtp = destination(server.port, { concurrency: 1, tls, ca, host: 'localhost' })
+  const numbers = ['1', '2', '3', '4']
+  const offers = numbers.map((number): { attempt: Attempt; message: Message } => {
+    const following = (): Following | null => offers[Number(number)] ?? null
+    return {
+      attempt: { ...attempt(number), handingOver: () => Promise.resolve(), following },
+      message: message(`${MAIL}number ${number}\r\n`),
+    }
+  })
+  for (const offer of offers) await smtp.deliver(offer.attempt, offer.message, never)
+  const arrived = server.messages.map(({ bytes }) => /number (\d)/.exec(bytes.toString('latin1'))?.[1])
+  expect([arrived, server.connections]).toEqual([numbers, 1])
 })
 
 test('one that was announced and cannot be noted does not go', async () => {
