@@ -125,19 +125,22 @@ export class Relay {
         this.#closed()
       }
     }
-    this.#leave(row)
+    await this.#leave(row)
     this.#offered--
     this.#awake()
   }
 
-  /** What is left of it was not offered: it waits on the usual road for its turn as any other. */
-  #leave(row: Row): void {
-    for (const offer of [row.first, row.second]) {
-      if (offer === null) continue
-      this.#isOver = true
-      void this.#road.offer(this.#jobOf(offer.letter), offer.letter.message, null).then(() => this.#closed())
-    }
+  /** What is left of it was not offered: it waits on the usual road for its turn as any other. Until then no other row begins. */
+  async #leave(row: Row): Promise<void> {
+    const left = [row.first, row.second].filter((offer) => offer !== null)
     row.first = row.second = null
+    await Promise.all(left.map((offer) => this.#leaveOne(offer)))
+  }
+
+  async #leaveOne({ letter }: Offer): Promise<void> {
+    this.#isOver = true
+    await this.#road.offer(this.#jobOf(letter), letter.message, null)
+    this.#closed()
   }
 
   #offerOf(letter: Letter, row: Row): Offer {
@@ -205,7 +208,6 @@ export class Relay {
         this.#isOver = true
         if (thrown === this.#held) return
         row.first = null
-        this.#leave(row)
         const tried = { error: asPopfetchError(thrown, 'message'), since, handing }
         await this.#road.offer(this.#jobOf(letter), message, tried)
         this.#visit.tally.progress()
