@@ -11,6 +11,7 @@ import { expect, inject, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { type GmailAnswer, GmailServer } from '../support/gmail-server.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { environmentOf } from './child.ts'
 import { tokenOf } from './oracle.ts'
 import { dice, GMAIL_KILLS, GMAIL_MESSAGES, SEED } from './sizes.ts'
 
@@ -86,7 +87,7 @@ test.each(['poll', 'migration'] as const)(title, async (command) => {
     const args = [inject('popfetch'), ...COMMANDS[command], '--config', path.join(directory, 'config.yaml'), '--json']
     const child = spawn(process.execPath, args, {
       cwd: directory,
-      env: { PATH: process.env['PATH'], HOME: directory },
+      env: environmentOf(directory),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const closed = once(child, 'close')

@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers'
 import { expect, inject, test } from 'vitest'
 import { ImapServer, type ImapReply } from '../support/imap-server.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { environmentOf } from './child.ts'
 import { tokenOf } from './oracle.ts'
 import { dice, IMAP_KILLS, IMAP_MESSAGES, SEED } from './sizes.ts'
 
@@ -46,7 +47,7 @@ test.each(Object.entries(SERVERS))(
       const args = [inject('popfetch'), '--config', path.join(directory, 'config.yaml'), '--json', ACCOUNT]
       const child = spawn(process.execPath, args, {
         cwd: directory,
-        env: { PATH: process.env['PATH'], HOME: directory },
+        env: environmentOf(directory),
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       const closed = once(child, 'close')

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { environmentOf } from './child.ts'
 import { each, KILL_POINTS, spread } from './sizes.ts'
 import { injecting, straceMissing } from './strace.ts'
 
@@ -52,7 +53,7 @@ class Scene implements AsyncDisposable {
     ]
     const child = spawn(words[0]!, words.slice(1), {
       cwd: this.directory,
-      env: { PATH: process.env['PATH'], HOME: this.directory },
+      env: environmentOf(this.directory),
       stdio: 'ignore',
     })
     const [code] = (await once(child, 'close')) as [number | null]

@@ -17,6 +17,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { Pop3Server, type Mailbox } from '../support/pop3-server.ts'
 import { PostgresServer } from '../support/postgres-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
+import { environmentOf } from './child.ts'
 import { Oracle } from './oracle.ts'
 
 /** Where a ledger is that is no file. */
@@ -124,8 +125,7 @@ export class Scene implements AsyncDisposable {
     const words = [...tracer, process.execPath, inject('popfetch'), '--config', this.configFile, '--json', ACCOUNT]
     const child = spawn(words[0]!, words.slice(1), {
       cwd: this.directory,
-      // POPFETCH_ROAD: to have all of it on one road.
-      env: { PATH: process.env['PATH'], HOME: this.directory, POPFETCH_ROAD: process.env['POPFETCH_ROAD'] },
+      env: environmentOf(this.directory),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const closed = once(child, 'close') as Promise<[number | null, string | null]>
