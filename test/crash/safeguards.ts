@@ -106,7 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'await syncDirectory(fileSystem, folders.new)',
     to: 'await Promise.resolve()',
     test: 'test/deliver/maildir/batch.test.ts',
-    title: 'ends when the fsync of new/ fails',
+    title: 'count only once new/ is synced',
   },
   {
     what: 'nobody waits for the fsync of new/',
@@ -114,7 +114,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'await syncDirectory(fileSystem, folders.new)',
     to: 'void syncDirectory(fileSystem, folders.new)',
     test: 'test/deliver/maildir/batch.test.ts',
-    title: 'ends when the fsync of new/ fails',
+    title: 'count only once new/ is synced',
   },
   {
     what: 'what is found after a crash is not synced',

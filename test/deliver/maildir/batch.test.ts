@@ -1,4 +1,5 @@
 // Many deliveries to one Maildir at once, and what ends a wait.
+import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -16,6 +17,32 @@ describe('many deliveries', () => {
     expect(new Set(files().map(intentOf))).toEqual(new Set(all.map(({ intent }) => intent)))
     expect(files('tmp')).toEqual([])
     expect(faults.made.filter((call) => call === 'fsync').length - all.length).toBeLessThanOrEqual(5)
+  })
+
+  test('count only once new/ is synced, behind the last link', async () => {
+    const faults = new FaultyFileSystems(EXT4)
+    const { maildir, files } = await open({ context: { fileSystems: faults } })
+    const all = [attempt('a'), attempt('b'), attempt('c')]
+    faults.made.length = 0
+    const made = (name: string): number => faults.made.filter((call) => call === name).length
+    const reached = Promise.withResolvers<string>()
+    const gate = Promise.withResolvers<void>()
+    onTestFinished(() => gate.resolve())
+    faults.before = (call) => {
+      if (call !== 'fsync' || made('fsync') <= all.length) return undefined
+      reached.resolve('new/ is being synced')
+      return gate.promise
+    }
+    let counted = 0
+    const delivering = Promise.all(
+      all.map((tried) => maildir.deliver(tried, message(SMALL, tried.origin), never).then(() => counted++)),
+    )
+    expect(await Promise.race([reached.promise, delivering])).toBe('new/ is being synced')
+    // Whoever does not wait is ahead.
+    for (let turns = 0; turns < 20; turns++) await turn()
+    expect([counted, files().length, made('link')]).toEqual([0, 3, 3])
+    gate.resolve()
+    await delivering
   })
 
   test('to one Maildir through two destinations do not meet', async () => {
