@@ -7,6 +7,7 @@ import { silentLog } from '../../src/log.ts'
 import { pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import { mortal, type Death } from '../support/mortal-ledger.ts'
+import { BY_PERSON } from '../support/poll-options.ts'
 import type { Scene } from './scene.ts'
 
 export interface PollHere {
@@ -31,7 +32,7 @@ export async function pollHere(scene: Scene, { death, acceptNewIds = false }: Po
     configuration,
     accounts: configuration.accounts,
     ledger: death === undefined ? ledger : mortal(ledger, death, CHANGES),
-    options: { dryRun: false, limit: null, all: false, acceptNewIds, markSeen: false, yes: false, eager: true },
+    options: { ...BY_PERSON, acceptNewIds },
     observer: { progress: () => {}, note: () => {} },
     log: silentLog,
     env: {},

@@ -9,6 +9,7 @@ import { silentLog } from '../../src/log.ts'
 import { Poller } from '../../src/poll/poller.ts'
 import { ended } from '../cli/child.ts'
 import { Scene } from './scene.ts'
+import { BY_PERSON } from '../support/poll-options.ts'
 
 describe('what is thrown past every promise', () => {
   test('in one account’s work ends that poll, and the others go on; from nowhere, or too often, it ends the process (N005)', async () => {
@@ -47,16 +48,7 @@ describe('what is thrown past every promise', () => {
     }
     const { signal } = new AbortController()
     await using poller = new Poller(configuration, { ledger, observer, log: silentLog, env: {}, signal })
-    const options = {
-      dryRun: false,
-      limit: null,
-      all: false,
-      acceptNewIds: false,
-      markSeen: false,
-      yes: false,
-      eager: true,
-    }
-    expect(await poller.poll(work!, options)).toMatchObject({ outcome: 'ok', delivered: 1 })
+    expect(await poller.poll(work!, BY_PERSON)).toMatchObject({ outcome: 'ok', delivered: 1 })
     expect(contained).toEqual([...Array.from({ length: 20 }, () => true), false, true])
     expect(new Set(told)).toEqual(new Set(['work']))
   })

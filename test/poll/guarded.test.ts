@@ -10,6 +10,7 @@ import { rememberFirst } from '../../src/poll/plan/first.ts'
 import { pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport, PollOptions } from '../../src/poll/report.ts'
 import { Scene, upTo } from './scene.ts'
+import { BY_PERSON } from '../support/poll-options.ts'
 
 const stopped = (code: string) => ({ outcome: 'failed', delivered: 0, deleted: 0, error: { code, retry: 'never' } })
 
@@ -272,16 +273,6 @@ describe('new UIDs where only UIDs are known (M010)', () => {
 })
 
 describe('delete, changed for many accounts at once (S022)', () => {
-  const OPTIONS = {
-    dryRun: false,
-    limit: null,
-    all: false,
-    acceptNewIds: false,
-    markSeen: false,
-    yes: false,
-    eager: true,
-  }
-
   /** This many accounts, each with one message, and polls of all or some of them. */
   async function many(count: number) {
     const scene = await Scene.create()
@@ -329,7 +320,7 @@ describe('delete, changed for many accounts at once (S022)', () => {
           configuration,
           accounts: configuration.accounts.filter(({ name }) => some.includes(name)),
           ledger,
-          options: { ...OPTIONS, ...options },
+          options: { ...BY_PERSON, ...options },
           observer: { progress: () => {}, note: () => {} },
           log: silentLog,
           env: {},

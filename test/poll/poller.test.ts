@@ -12,18 +12,10 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { Poller } from '../../src/poll/poller.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { BY_PERSON } from '../support/poll-options.ts'
 
 const UID = process.getuid?.() ?? 0
 const USERS = ['one', 'two', 'three']
-const OPTIONS = {
-  dryRun: false,
-  limit: null,
-  all: false,
-  acceptNewIds: false,
-  markSeen: false,
-  yes: false,
-  eager: true,
-}
 
 let directory: string
 let server: Pop3Server
@@ -73,7 +65,7 @@ test('another configuration counts for polls that begin from now on; those that 
   const after = await configured({ concurrency: 2 }, 'Other')
   await using poller = begin(before)
   const release = holdLists()
-  const polls = before.accounts.map((account: Account) => poller.poll(account, OPTIONS))
+  const polls = before.accounts.map((account: Account) => poller.poll(account, BY_PERSON))
   await asked(1)
   expect(server.open).toBe(1)
   poller.configure(after)
@@ -89,7 +81,7 @@ test('an interruption ends the sessions, is no failure of anybody, and the next 
   const configuration = await configured({})
   await using poller = begin(configuration)
   const release = holdLists()
-  const polls = configuration.accounts.map((account) => poller.poll(account, OPTIONS))
+  const polls = configuration.accounts.map((account) => poller.poll(account, BY_PERSON))
   await asked(3)
   poller.interrupt('two')
   expect(await polls[1]).toMatchObject({ outcome: 'failed', error: { code: 'ERR_ABORTED' } })
@@ -97,7 +89,7 @@ test('an interruption ends the sessions, is no failure of anybody, and the next 
   expect(await Promise.all([polls[0], polls[2]])).toMatchObject([{ outcome: 'ok' }, { outcome: 'ok' }])
   expect((await ledger.accounts()).map(({ failures }) => failures)).toEqual([0, 0, 0])
   const [, two] = configuration.accounts
-  expect(await poller.poll(two!, OPTIONS)).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(await poller.poll(two!, BY_PERSON)).toMatchObject({ outcome: 'ok', delivered: 1 })
 })
 
 test('a destination that was waited for is not to blame for an interruption', async () => {
@@ -111,7 +103,7 @@ test('a destination that was waited for is not to blame for an interruption', as
   const configuration = await configured({ destinations })
   await using poller = begin(configuration)
   const [one] = configuration.accounts
-  const poll = poller.poll(one!, OPTIONS)
+  const poll = poller.poll(one!, BY_PERSON)
   const [socket] = await once(silent, 'connection')
   poller.interrupt()
   expect(await poll).toMatchObject({ outcome: 'failed', error: { code: 'ERR_ABORTED' } })
@@ -125,6 +117,6 @@ test('after the signal nothing is begun any more', async () => {
   await using poller = begin(configuration, controller.signal)
   controller.abort()
   const [one] = configuration.accounts
-  expect(await poller.poll(one!, OPTIONS)).toMatchObject({ outcome: 'failed', delivered: 0 })
+  expect(await poller.poll(one!, BY_PERSON)).toMatchObject({ outcome: 'failed', delivered: 0 })
   expect(server.journal.of('retr')).toEqual([])
 })

@@ -15,16 +15,7 @@ import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/rep
 import type { Verdict } from '../../src/verify/report.ts'
 import { verifyAll } from '../../src/verify/verify.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
-
-const usual: PollOptions = {
-  dryRun: false,
-  limit: null,
-  all: false,
-  acceptNewIds: false,
-  markSeen: false,
-  yes: false,
-  eager: true,
-}
+import { BY_ITSELF, BY_PERSON } from '../support/poll-options.ts'
 
 export interface Background extends AsyncDisposable {
   readonly ledger: Ledger
@@ -84,7 +75,7 @@ export class Scene implements AsyncDisposable {
       configuration,
       accounts: configuration.accounts,
       ledger: this.ledgerOf(ledger),
-      options: { ...usual, ...options },
+      options: { ...BY_PERSON, ...options },
       observer,
       log: silentLog,
       env: {},
@@ -111,7 +102,7 @@ export class Scene implements AsyncDisposable {
     })
     return {
       ledger,
-      poll: (options = {}) => poller.poll(account, { ...usual, eager: false, ...options }),
+      poll: (options = {}) => poller.poll(account, { ...BY_ITSELF, ...options }),
       async [Symbol.asyncDispose]() {
         await poller[Symbol.asyncDispose]()
         await ledger[Symbol.asyncDispose]()
@@ -128,7 +119,7 @@ export class Scene implements AsyncDisposable {
           configuration,
           accounts: configuration.accounts,
           ledger,
-          options: usual,
+          options: BY_PERSON,
           observer: { progress: () => {}, note: () => {} },
           log: silentLog,
           env: {},
@@ -169,7 +160,7 @@ export class Scene implements AsyncDisposable {
       configuration,
       accounts: configuration.accounts,
       ledger,
-      options: usual,
+      options: BY_PERSON,
       observer: { progress: () => {}, note: () => {} },
       log: silentLog,
       env: {},

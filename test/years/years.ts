@@ -15,6 +15,7 @@ import { tidyLedger } from '../../src/poll/account/tidy.ts'
 import { pollAll } from '../../src/poll/poller.ts'
 import { copyLedger } from '../../src/poll/run/daily-copy.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { BY_PERSON } from '../support/poll-options.ts'
 
 export interface Span {
   readonly years: number
@@ -137,18 +138,19 @@ async function cron(configuration: Configuration, directory: string): Promise<vo
   })
   const signal = new AbortController().signal
   const env = { HOME: directory, XDG_CACHE_HOME: path.join(directory, 'cache') }
-  const options = {
-    dryRun: false,
-    limit: null,
-    all: false,
-    acceptNewIds: false,
-    markSeen: false,
-    yes: false,
-    eager: true,
-  }
   const observer = { progress: () => {}, note: () => {} }
   const gaps = { sessionGapSeconds: 0 }
-  const reports = await pollAll({ configuration, accounts, ledger, options, observer, log, env, signal, ...gaps })
+  const reports = await pollAll({
+    configuration,
+    accounts,
+    ledger,
+    options: BY_PERSON,
+    observer,
+    log,
+    env,
+    signal,
+    ...gaps,
+  })
   for (const { account, outcome, delivered, error } of reports)
     log.info('polled', { account, outcome, delivered, error: error?.message ?? null })
   await notifyOf(reports, { configuration, ledger, log }, { env, nowMs: Date.now, signal })

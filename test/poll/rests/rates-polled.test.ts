@@ -10,6 +10,7 @@ import { silentLog } from '../../../src/log.ts'
 import { Poller, pollAll } from '../../../src/poll/poller.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
+import { BY_ITSELF } from '../../support/poll-options.ts'
 import { letter, Scene, upTo } from '../scene.ts'
 
 const MINUTE = 60_000
@@ -51,7 +52,7 @@ function smtp(name: string, { port }: SmtpSink, keys: string): string {
 }
 
 const QUIET = {
-  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
+  options: BY_ITSELF,
   observer: { progress: () => {}, note: () => {} },
   log: silentLog,
   env: {},

@@ -9,6 +9,7 @@ import type { AccountRecord } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
+import { BY_ITSELF } from '../../support/poll-options.ts'
 import { letter, Scene, upTo } from '../scene.ts'
 
 const MINUTE = 60_000
@@ -44,7 +45,7 @@ async function relayed(
 }
 
 const QUIET = {
-  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
+  options: BY_ITSELF,
   observer: { progress: () => {}, note: () => {} },
   log: silentLog,
   env: {},

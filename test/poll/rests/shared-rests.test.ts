@@ -9,6 +9,7 @@ import { silentLog } from '../../../src/log.ts'
 import { pollAll, Poller } from '../../../src/poll/poller.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
+import { BY_ITSELF } from '../../support/poll-options.ts'
 import { letter, Scene } from '../scene.ts'
 
 const MINUTE = 60_000
@@ -46,16 +47,6 @@ async function configured(
   return await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: process.getuid?.() ?? 0 })
 }
 
-const OPTIONS = {
-  dryRun: false,
-  limit: null,
-  all: false,
-  acceptNewIds: false,
-  markSeen: false,
-  yes: false,
-  eager: false,
-} as const
-
 async function pollEach(
   scene: Scene,
   sink: SmtpSink,
@@ -68,7 +59,7 @@ async function pollEach(
     configuration,
     accounts: configuration.accounts.filter(({ name }) => only.includes(name)),
     ledger,
-    options: OPTIONS,
+    options: BY_ITSELF,
     observer: { progress: () => {}, note: () => {} },
     log: silentLog,
     env: {},
@@ -143,7 +134,7 @@ describe('accounts that lead to one server', () => {
       signal: new AbortController().signal,
       sessionGapSeconds: 0,
     })
-    const round = () => Promise.all(configuration.accounts.map((account) => poller.poll(account, OPTIONS)))
+    const round = () => Promise.all(configuration.accounts.map((account) => poller.poll(account, BY_ITSELF)))
     const [, , kim] = await round()
     expect(kim).toMatchObject({ outcome: 'ok', delivered: 3 })
     later(16 * MINUTE)

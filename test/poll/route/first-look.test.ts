@@ -10,6 +10,7 @@ import { silentLog } from '../../../src/log.ts'
 import { pollAll } from '../../../src/poll/poller.ts'
 import { Doors } from '../../../src/poll/rests/doors.ts'
 import { Scene } from '../scene.ts'
+import { BY_ITSELF } from '../../support/poll-options.ts'
 
 const USERS = ['ann', 'eve', 'ida', 'joe']
 
@@ -66,15 +67,7 @@ test('those that waited while one account found out do not find out once more, o
     configuration,
     accounts: configuration.accounts,
     ledger,
-    options: {
-      dryRun: false,
-      limit: null,
-      all: false,
-      acceptNewIds: false,
-      markSeen: false,
-      yes: false,
-      eager: false,
-    },
+    options: BY_ITSELF,
     observer: { progress: () => {}, note: () => {} },
     log: silentLog,
     env: {},

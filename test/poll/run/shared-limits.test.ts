@@ -10,16 +10,7 @@ import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../../src/log.ts'
 import { Poller } from '../../../src/poll/poller.ts'
 import { Pop3Server } from '../../support/pop3-server.ts'
-
-const OPTIONS = {
-  dryRun: false,
-  limit: null,
-  all: false,
-  acceptNewIds: false,
-  markSeen: false,
-  yes: false,
-  eager: true,
-}
+import { BY_PERSON } from '../../support/poll-options.ts'
 
 class Scene implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'popfetch-limits-'))
@@ -74,7 +65,7 @@ test('perHost counts the connections of all processes, and all accounts get thei
     if (verb === 'LIST') await server.journal.when(() => server.peak >= 2)
     return 'serve'
   }
-  const polls = configuration.accounts.map((account, at) => (at % 2 === 0 ? one : two).poller.poll(account, OPTIONS))
+  const polls = configuration.accounts.map((account, at) => (at % 2 === 0 ? one : two).poller.poll(account, BY_PERSON))
   expect((await Promise.all(polls)).map(({ outcome }) => outcome)).toEqual(users.map(() => 'ok'))
   expect(server.peak).toBe(2)
 })
@@ -84,7 +75,7 @@ test('two accounts of one mailbox are not polled at once by two processes either
   const configuration = await scene.configured(['user', 'user'], {})
   const [one, two] = [await scene.process(configuration), await scene.process(configuration)]
   const [first, second] = configuration.accounts
-  const polls = [one.poller.poll(first!, OPTIONS), two.poller.poll(second!, OPTIONS)]
+  const polls = [one.poller.poll(first!, BY_PERSON), two.poller.poll(second!, BY_PERSON)]
   expect((await Promise.all(polls)).map(({ outcome }) => outcome)).toEqual(['ok', 'ok'])
   expect(scene.server.peak).toBe(1)
 })
@@ -100,8 +91,8 @@ test('who waits for room at a server keeps no account of another server from its
   await using held = (await ledger.claim('held', { uses: [{ key: `host ${a!.host}`, most: 1 }], dueWithinMs: null }))
     .lease
   expect(held).not.toBeNull()
-  const waits = poller.poll(a!, OPTIONS)
-  expect(await poller.poll(there, OPTIONS)).toMatchObject({ outcome: 'ok' })
+  const waits = poller.poll(a!, BY_PERSON)
+  expect(await poller.poll(there, BY_PERSON)).toMatchObject({ outcome: 'ok' })
   expect(scene.server.peak).toBe(0)
   await held?.[Symbol.asyncDispose]()
   expect(await waits).toMatchObject({ outcome: 'ok' })
@@ -118,10 +109,10 @@ test('a plain poll makes the account due again after its interval, a dry run and
     await claimed.lease?.[Symbol.asyncDispose]()
     return claimed.lease === null ? claimed.why : 'due'
   }
-  await poller.poll(account!, { ...OPTIONS, dryRun: true })
+  await poller.poll(account!, { ...BY_PERSON, dryRun: true })
   expect(await why()).toBe('due')
-  await poller.poll({ ...account!, password: { kind: 'text', text: 'wrong' } as never }, OPTIONS)
+  await poller.poll({ ...account!, password: { kind: 'text', text: 'wrong' } as never }, BY_PERSON)
   expect(await why()).toBe('due')
-  await poller.poll(account!, OPTIONS)
+  await poller.poll(account!, BY_PERSON)
   expect(await why()).toBe('early')
 })

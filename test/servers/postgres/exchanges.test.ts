@@ -8,6 +8,7 @@ import { Poller } from '../../../src/poll/poller.ts'
 import { databaseOf, Scene } from '../../crash/scene.ts'
 import { leaseOf } from '../../ledger/scene.ts'
 import { PostgresServer, USER } from '../../support/postgres-server.ts'
+import { BY_PERSON } from '../../support/poll-options.ts'
 import { freePort } from '../program.ts'
 import { BreakingLine } from './line.ts'
 
@@ -33,16 +34,7 @@ test('a poll that finds nothing new needs two exchanges: the claim, and how it w
   const [account] = configuration.accounts
   const poll = async (): Promise<number> => {
     const before = line.exchanges
-    const options = {
-      dryRun: false,
-      limit: null,
-      all: false,
-      acceptNewIds: false,
-      markSeen: false,
-      yes: false,
-      eager: true,
-    }
-    expect(await poller.poll(account!, options)).toMatchObject({ outcome: 'ok' })
+    expect(await poller.poll(account!, BY_PERSON)).toMatchObject({ outcome: 'ok' })
     return line.exchanges - before
   }
   // The first fetches, the second finds that nothing is left to do.
