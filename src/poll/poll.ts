@@ -1,11 +1,11 @@
 // One account, polled once: the story of the program on one page.
 //
-// An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
-// session signs in, lists what the server has, and compares the listing with the ledger: the result is a plan. Guards stop
-// a plan that was probably not meant. A listing with which there was nothing to do, and is none now, ends the session at once
-// (idle/); the rest is done in full/full-poll.ts. What the listing alone shows is recorded. Each message to be fetched gets its
-// destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and
-// only QUIT makes the server carry it out. At the end the account's history tells the next poll how this one went.
+// An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where
+// one does not do (sessions.ts). A session signs in, lists what the server has, and compares the listing with the ledger: the result is a
+// plan. Guards stop a plan that was probably not meant. A listing with which there was nothing to do, and is none now, ends the session
+// at once (idle/); the rest is done in full/full-poll.ts. What the listing alone shows is recorded. Each message to be fetched gets its
+// destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and only QUIT makes
+// the server carry it out. At the end the account's history tells the next poll how this one went.
 //
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT, and the mail stays.
 import type { Account } from '../config/schema.ts'

@@ -7,9 +7,9 @@ import type { Message, Origin, ReceivedFacts } from '../../message.ts'
 
 /** The largest message that the lane takes: larger ones come in several pieces anyway, and are few. */
 export const MOST_PLAIN_BYTES = 64 << 10
-/** So many files are open at once. */
+/** Messages in a batch; as many files are open at once. */
 export const MOST_IN_BATCH = 128
-/** A batch is full with so many bytes. Behind them there is room for the last message and two pieces from the socket. */
+/** Bytes with which a batch is full. Behind them there is room for the last message and two pieces from the socket. */
 export const FULL_BYTES = 512 << 10
 const MEMORY_BYTES = 768 << 10
 /** Of an answer, beside the message: its status line and its end. Where a server says more, its messages take the usual road. */
@@ -52,7 +52,7 @@ export class Batch {
     return this.#memory
   }
 
-  /** Null: they go one after another. */
+  /** Null: they go one by one. */
   get volley(): Volley | null {
     this.#volley ??= this.#volleys?.volley(this.memory) ?? null
     return this.#volley
@@ -69,7 +69,7 @@ export class Batch {
     this.ends.push(end)
   }
 
-  /** So many rows are worked on: what is to be remembered of each is there, and its file. */
+  /** How many rows are worked on: what is to be remembered of each is there, and its file. */
   get worked(): number {
     return this.received.length
   }

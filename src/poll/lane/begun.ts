@@ -1,5 +1,6 @@
 // What the lane has begun: its messages are numbered as `fetches` has them, and each step takes them in this order. An attempt is
-// recorded some hundred messages ahead of what has come. The one rule: nothing is asked for before the ledger says that it is begun (P2).
+// recorded up to 400 messages ahead of the last settled one, as lane.ts says. The one rule: nothing is asked for before the ledger says
+// that it is begun (P2).
 import type { Beginning } from '../../ledger/ledger.ts'
 import type { Burst } from '../../pop3/wire/burst.ts'
 import { newIntent } from '../attempt.ts'
@@ -18,7 +19,7 @@ export class Begun {
   readonly #road: UsualRoad
   readonly #intents: string[] = []
   #count = 0
-  /** So many were given to the burst, which asks for them as soon as there is room on the wire. */
+  /** How many were given to the burst, which asks for them as soon as there is room on the wire. */
   #given = 0
   /** No further message is begun. */
   #isLast = false
@@ -30,7 +31,7 @@ export class Begun {
     this.#road = road
   }
 
-  /** So many are recorded as begun, from the first one on. */
+  /** How many are recorded as begun, counted from the first: `giveTo` gives out no others. */
   get count(): number {
     return this.#count
   }

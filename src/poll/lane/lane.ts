@@ -1,29 +1,35 @@
 // The lane: many new, small messages on their way from one mailbox to one place, a Maildir or a recipient at a mail server. It does what
-// transfer/ does for any message, in the same order (DESIGN 4.2), with fewer steps a message: all is done for a batch at once. These are
-// the steps, and where to read on:
+// transfer/ does for each message, in the same order (DESIGN 4.2), but does each step for a whole batch at once. These are the steps, and
+// where to read on:
 //
-//   choose    road.ts decides which messages come here, before anything is begun; take.ts lends the memory
-//   begin     begun.ts: attempts are recorded, some hundred ahead of what has come; only then are the messages asked for
+//   choose    road.ts decides which messages come here, before anything is begun; take.ts borrows the memory
+//   begin     begun.ts: attempts are recorded, up to 400 messages ahead of the last settled one (656 with three batches, 100 to a mail
+//             server); only then are the messages asked for
 //   come      pop3/wire/burst.ts sends RETR after RETR, and cuts whole answers where they lie; batch.ts takes each as a row
 //   work      what makes a row complete: digest, header, name and file. At once, or in slices where other lanes are open (slices.ts)
-//   turn      turns.ts: a batch is delivered when it is full, when nothing more is due, or when a turn of the event loop brought nothing;
-//             another one fills meanwhile, and while none is empty nothing is read
+//   turn      turns.ts: a batch is delivered when it is full, when nothing more is due, or when a turn of the event loop brought no whole
+//             message. Another one fills meanwhile; if that is full and none is empty, reading stops
 //   deliver   deliver/maildir/volley.ts: the files of a batch are synced together, get their names in new/, and new/ is synced. Where
-//             many messages are new, another thread works on the files (deliver/disk/hands.ts), and there are three batches: it
-//             has the next to write while it waits to be told to link one
-//   settle    here: one transaction settles the batch and begins as many more, which are asked for then
+//             many messages are new, another thread works on the files (deliver/disk/hands.ts), and there are three batches: the
+//             thread writes one while another waits to be linked
+//   settle    here: one transaction settles the batch and begins as many more, which are asked for then. Batches settle in the order
+//             in which they were taken, whichever is delivered first
 //   leave     usual-road.ts: what the lane gives back, and to whom
 //
-// To a mail server messages go one after another (relay.ts), and each is settled by itself, for it cannot be asked later what it has. The
-// batch is done with when the last of it is on its way.
+// To a mail server each message goes by itself, several at once (relay.ts). Each is settled by itself, because a mail server cannot be
+// asked later what it has. The batch is free again once its last message has been copied out.
 //
 // The one rule: the lane judges nothing. What turns out not to be plain goes back to the usual road, in order. An answer that is no
-// `+OK`, is longer or shorter than announced, or does not come at all ends the lane: that message and those behind it are read as
-// ordinary answers to RETR, and judged in transfer/. So it is with an abort, a lost connection and a time limit: what came whole is
-// delivered and settled, and nothing more is begun. A message that is not delivered is told in transfer/ as well, and the lane ends.
+// `+OK`, is longer or shorter than announced, or does not come at all ends the lane: that message and those asked for after it are read
+// as ordinary answers to RETR (pop3/wire/exchange.ts), and judged in transfer/. Those that are begun and not asked for, and those that are
+// not begun, follow on the usual road. An abort, a lost connection and a time limit end the lane in the same way. Every message that came
+// whole is delivered and settled, in whatever batch it lies, and nothing more is begun: `signal` ends the session, and `deliverySignal`,
+// some time later, ends the deliveries. A message that is not delivered is told in transfer/ as well, and the lane ends. If the ledger
+// cannot commit, the lane ends too. The messages of that batch stay begun, and the next poll looks for them at the destination first
+// (P2). Batches already under way are still delivered, and tried in a commit of their own.
 //
-// Limits: the memory of two batches, or three, from the budget of all accounts, and 128 open files each; no more messages under way than
-// on the usual road, or two batches more; the time limits of the session, and of the Maildir for each batch.
+// Limits: the memory of two batches, or three, from the budget of all accounts, and 128 open files each; no more messages begun and not
+// settled than on the usual road, or two batches more; the time limits of the session, and of the Maildir for each batch.
 import type { Receipt } from '../../deliver/destination.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Settlement } from '../../ledger/ledger.ts'
@@ -42,11 +48,11 @@ import { slices } from './slices.ts'
 import { Turns } from './turns.ts'
 import type { LaneEnd, UsualRoad } from './usual-road.ts'
 
-/** The first messages are asked for before the others are recorded. */
+/** The first messages are asked for before the others are recorded, so that their round trip covers the second commit. */
 const FIRST = 64
-/** So many are worked on in one turn of the event loop, where other lanes are open. */
+/** Rows worked on in one turn of the event loop while other lanes are open. */
 const SLICE = 16
-/** Where messages go one after another, so many are a batch: one is relayed, and another one fills. */
+/** Messages in a batch that goes to a mail server: one batch is relayed while another one fills. */
 const MOST_TO_RELAY = UNDER_WAY.elsewhere / 2
 
 export class Lane implements BurstOwner {
@@ -55,18 +61,18 @@ export class Lane implements BurstOwner {
   readonly #road: UsualRoad
   readonly #begun: Begun
   readonly #turns: Turns
-  /** Null: a batch goes there as a whole. */
+  /** Sends each message by itself. Null: a batch goes there as a whole. */
   readonly #relay: Relay | null
   readonly #mostInBatch: number
   readonly #mostUnderWay: number
   #burst: Burst | null = null
   /** The burst is over: what was asked for and did not come is received on the usual road. */
   #isOver = false
-  // So many messages, from the first one on.
+  /** How many messages have come, counted from the first. */
   #came = 0
-  /** Delivered and recorded, or told of as failed. */
+  /** How many belong to batches that are settled, or are being settled now: they say how far ahead the lane may begin. */
   #settled = 0
-  /** All that are delivered are settled. */
+  /** Resolves when every batch that was given to `#deliver` is settled. */
   #settling: Promise<void> = Promise.resolve()
   /** Is a look at the end of this turn of the event loop under way, and did anything come since the last one? */
   #isLooking = false
@@ -177,7 +183,7 @@ export class Lane implements BurstOwner {
     }
   }
 
-  /** Works on all of its rows, and lets the sessions of others read and ask meanwhile. */
+  /** Works on all of its rows. The sessions of others may read and ask in between. */
   async #workAll(batch: Batch): Promise<void> {
     for (let isBegun = false; !slices.isOne && batch.worked < batch.count; isBegun = true) {
       await slices.turn(isBegun)
@@ -199,7 +205,8 @@ export class Lane implements BurstOwner {
     paced.then(resume, (error: unknown) => session.abandon(asPopfetchError(error)))
   }
 
-  /** Has what fills delivered once a turn of the event loop brought nothing for it. */
+  /** The filling batch is due when a whole turn of the event loop brought no whole message, or when all that is begun has come. So from
+   *  a slow server batches are small: at worst one sync and one commit a message. */
   #lookSoon(): void {
     if (this.#isLooking) return
     this.#isLooking = true
@@ -218,7 +225,7 @@ export class Lane implements BurstOwner {
 
   // Deliver and settle
 
-  /** From now on it is delivered. It is settled, and empty again, once those before it are. */
+  /** Starts its delivery. It is settled and emptied after all batches before it. */
   #deliver(batch: Batch): void {
     const delivered = this.#workAll(batch).then(() =>
       this.#relay === null ? this.#volley(batch) : this.#relayAll(batch, this.#relay),
@@ -317,6 +324,8 @@ export class Lane implements BurstOwner {
       for (const index of delivered) this.#road.delivered(this.#begun.fetch(index))
     } catch (error) {
       this.#burst?.dissolve()
+      // Only the beginning of others failed, as in begun.ts.
+      if (delivered.length === 0) this.#road.attempts.fatal ??= asPopfetchError(error)
       for (const index of delivered) await this.#road.notRecorded(this.#begun.job(index), error)
     }
   }

@@ -1,4 +1,5 @@
-// Which messages take the lane, and which the usual road (transfer/). The only place that decides it. The lane is for what is plain:
+// Which messages take the lane, and which the usual road (transfer/): decided here, from the plan. Two others may still refuse: take.ts
+// where memory is short, and the session where no burst is possible; then all take the usual road. The lane is for what is plain:
 // new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
 // roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
 import type { Configuration } from '../../config/schema.ts'
@@ -15,9 +16,9 @@ import { MOST_PLAIN_BYTES } from './batch.ts'
 /** For tests: `lane` or `usual` forces one of them, `apart` the lane with another thread for the files of a Maildir. */
 const VARIABLE = 'POPFETCH_ROAD'
 
-/** Fewer are not worth it. */
+/** The fewest messages that the lane is used for. */
 const LEAST = 32
-/** For fewer it is not worth it to make a thread, which takes some 30 ms and 12 MB. */
+/** The fewest new messages that a thread is made for: it takes some 30 ms and 12 MB. */
 const LEAST_APART = 2000
 /** A longer listing takes memory that the thread would take as well (P5). */
 const MOST_LISTED_APART = 40_000
@@ -26,7 +27,7 @@ const MOST_LISTED_APART = 40_000
 export interface LanePlace {
   readonly target: Target
   readonly recipient: string
-  /** Null: they go one after another (relay.ts). */
+  /** Null: they go one by one (relay.ts). */
   readonly volleys: Volleys | null
 }
 
@@ -37,8 +38,8 @@ export interface Stretch {
   readonly lane: LanePlace | null
 }
 
-/** Called as soon as so many messages are listed, and at most so many of them are new: a thread that works on their files is to be there
- *  when the first of them come. Only in a process of our own: others may not want one. */
+/** Called once the listing is counted: `listed` messages, of which at most `new` are new. A thread that works on their files is to be
+ *  there when the first of them come. Only in a process of our own: others may not want one. */
 export async function foresee(
   { listed, new: mostNew }: { readonly listed: number; readonly new: number },
   configuration: Pick<Configuration, 'destinations'>,
@@ -67,7 +68,7 @@ export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): read
   return others.length === 0 ? [stretch] : [stretch, { fetches: others, lane: null }]
 }
 
-/** The lane is for so many. */
+/** The fewest messages that the lane is used for on this road. */
 function leastOf(road: string | undefined): number {
   if (road === 'lane' || road === 'apart') return 1
   return road === 'usual' ? Infinity : LEAST
@@ -77,15 +78,16 @@ function isPlain({ known, sizeBytes }: PlannedFetch, mostBytes: number): boolean
   return known === null && sizeBytes !== null && sizeBytes > 0 && sizeBytes <= mostBytes
 }
 
-/** What the lane does not do for any message of a session. That sizes are exact tells it that two answers are not mixed (P164), and
- *  nobody is told of each message that came. */
+/** Conditions of the session. Exact sizes prove that two answers are not mixed (P164). An observer of each message needs the usual
+ *  road. */
 function isPlainSession({ session, history, run, destinations }: Visit): boolean {
   if (!session.pipelining || !history.sizes.exact) return false
   if (run.observer.settled !== undefined) return false
   return destinations.probing.length === 0 && destinations.probingNext.length === 0
 }
 
-/** Null: it goes elsewhere, or to several. */
+/** The one place of all plain messages; null: they have none, or several. The first one answers for all: nothing is known of any of
+ *  them, so `job` gives each the same destinations. */
 function placeOf({ job }: Jobs, fetch: PlannedFetch): LanePlace | null {
   const { due, choice, copies, later } = job(fetch)
   const [only] = due

@@ -1,7 +1,7 @@
-// Lanes of several accounts at once: their work in slices, one in each turn of the event loop. What all of them got would otherwise be
-// written and delivered in one long turn, and meanwhile nobody reads the listing of an account that comes later, or asks for its
-// messages: it would wait a round trip more, and all of them for it. So reading and asking go first. A lane that began its work goes on
-// before others begin theirs, so that its session ends while they work.
+// Lanes of several accounts at once: their work in slices, one in each turn of the event loop. Without slices, one long turn would write
+// and deliver for all of them. Meanwhile no other account's listing would be read, and no RETR sent: that account would start a round
+// trip later, and the whole poll would end later. So reading and asking go first. A lane that began its work goes on before others begin
+// theirs, so that its session ends while they work.
 
 /** One for the process, as the event loop is. */
 export class Slices {

@@ -17,6 +17,7 @@ export async function takeLane(
   const { budget } = visit.run
   const memoryBytes = memoryFor(fetches.map(({ sizeBytes }) => sizeBytes ?? 0))
   const batches = place.volleys?.isApart === true ? 3 : 2
+  // Too little memory is free: all take the usual road.
   if (!budget.lend(batches * memoryBytes)) return { begun: [], rest: fetches }
   const lane = new Lane(fetches, place, visit, road, { batches, memoryBytes })
   try {

@@ -1,6 +1,6 @@
 // The batches of the lane take turns. One fills with what comes from the server; one is delivered, and settled; with a third one, the
-// next is delivered at the same time. An empty one fills as soon as the one before is full, or due. While none is empty, nothing is read
-// from the server: so much is in memory, and no more (P5).
+// next is delivered at the same time. An empty one fills as soon as the one before is full, or due. The filling batch takes what comes
+// until it is full. If it is full and no other batch is empty, reading stops: no more than these batches is in memory (P5).
 //
 //   filling → ready, in order → taken by the lane: delivered, settled → empty → filling …
 import type { Batch } from './batch.ts'
@@ -20,9 +20,9 @@ export class Turns {
   readonly #empty: Batch[]
   /** To be delivered, the first one first. */
   readonly #ready: Batch[] = []
-  /** What fills is to be delivered as soon as another one is empty, full or not. */
+  /** The filling batch, full or not, is to be delivered as soon as another one is empty. */
   #isDue = false
-  /** Reads on: it was stopped, for what fills is full and no other one is empty. Null: it was not. */
+  /** Reading was stopped, because the filling batch is full and no other one is empty; this reads on. Null: it was not stopped. */
   #resume: (() => void) | null = null
   /** Nothing more comes into any of them. */
   #isOver = false
@@ -47,32 +47,32 @@ export class Turns {
     return this.#count > 2
   }
 
-  /** Is what fills full, and no other one empty? */
+  /** Is the filling batch full, and no other one empty? */
   get isStopped(): boolean {
     return this.#resume !== null
   }
 
-  /** What fills is full. Gives the one that fills now; null: none is empty yet, and nothing is read until then. */
+  /** The filling batch is full. Gives the one that fills now; null: none is empty yet, and nothing is read until then. */
   full(): Batch | null {
     if (this.#change()) return this.#filling
     this.#resume = this.#reading.pause()
     return null
   }
 
-  /** What fills is to be delivered with what it has. */
+  /** The filling batch is to be delivered with what it has. */
   due(): void {
     this.#isDue = true
     this.#changeIfDue()
   }
 
-  /** This one is settled and empty: it may fill again. */
+  /** `batch` is settled and empty: it may fill again. */
   emptied(batch: Batch): void {
     this.#empty.push(batch)
     this.#changeIfDue()
     this.look()
   }
 
-  /** Nothing more comes; what came is delivered. */
+  /** Nothing more comes; what came is to be delivered. */
   over(): void {
     this.#isOver = true
     const resume = this.#resume
@@ -128,13 +128,13 @@ export class Turns {
     return true
   }
 
-  /** The same, where it is time for that; and what comes next goes into the one that fills now. */
+  /** The same, if it is time for it. What comes next goes into the batch that fills then. */
   #changeIfDue(): void {
     if (!this.isStopped && !this.#isDue && !this.#isOver) return
     if (!this.#change()) return
     const resume = this.#resume
     this.#resume = null
-    // What it gives out may fill that one at once, and stop the reading anew.
+    // Messages that came already may fill that batch at once, and stop the reading again.
     if (!this.#isOver) this.#reading.goOn(this.#filling.memory)
     resume?.()
   }

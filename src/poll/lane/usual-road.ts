@@ -13,14 +13,16 @@ export interface UsualRoad {
   readonly stopped: boolean
   /** Messages came, each exactly as long as announced. */
   cameExact(): void
-  /** It was asked for, perhaps together with others, and its answer is due: begins at once to receive it. */
+  /** It was asked for, perhaps together with others, and its answer is due: begins at once to receive it. Called in order; its RETR is
+   *  not sent again. */
   receive(job: Job, together: boolean): void
   /** It is delivered, and the ledger says so. */
   delivered(fetch: PlannedFetch): void
   /** It came, and was not offered yet; or it was offered and not taken, and this is why. Resolves when what became of it is recorded.
    *  Never rejects. */
   offer(job: Job, message: Message, tried: Tried | null): Promise<void>
-  /** It is delivered, and the ledger could not record that. */
+  /** It is delivered, and the ledger could not record that. It stays begun. If the ledger failed or the lease is lost, nothing more is
+   *  begun (`attempts.fatal`). */
   notRecorded(job: Job, error: unknown): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 // RETR of many small messages, answers cut whole (cutter.ts): no object, promise or timer a message. It sends as many commands as may
-// be on the wire, and gives out the messages as they lie. The one rule: whatever is not plain ends it. Then the answer that is odd,
-// and every one behind it, is read again by the queue as that of an ordinary RETR, which its owner asks for anew without sending it
-// again. So there is one place that judges what is odd.
+// be on the wire, and gives out the messages as they lie. The one rule: whatever is not plain ends it. Then the queue reads the odd
+// answer, and every one behind it, from its first byte as that of an ordinary RETR. For each the owner calls `retrieve`; the queue knows
+// that its RETR is on the wire already, and does not send it again (exchange.ts). So there is one place that judges what is odd.
 import { Cutter } from './cutter.ts'
 
 /** Whose messages they are. */

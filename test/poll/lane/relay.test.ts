@@ -160,3 +160,19 @@ test('each of several answers that are lost at once is known as lost: it is sent
   expect(new Set(arrived()).size).toBe(COUNT)
   expect([arrived().length - COUNT, possibleDuplicates]).toEqual([4, 4])
 })
+
+test.each(['usual', 'lane'])(
+  'a ledger that cannot begin more is told; what was delivered is recorded, and the next poll sends only the others (%s)',
+  async (road) => {
+    vi.stubEnv('POPFETCH_ROAD', road)
+    scene.account.push('first: all')
+    scene.fill(240)
+    scene.ledgerOf = (ledger) => failing(ledger, 'begin', 'uid-200')
+    const first = await scene.poll()
+    expect(first).toMatchObject({ outcome: 'failed', error: { code: 'ERR_LEDGER' }, deleted: 0 })
+    expect(first.delivered).toBe(arrived().length)
+    scene.ledgerOf = (ledger) => ledger
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 240 - first.delivered })
+    expect([arrived().length, new Set(arrived()).size]).toEqual([240, 240])
+  },
+)
