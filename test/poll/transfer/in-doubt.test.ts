@@ -1,6 +1,6 @@
 // What a kill leaves in doubt: at no moment are more messages handed over, and not settled, than go to a destination at once (S042).
 import { setImmediate as turn } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Slots } from '../../../src/deliver/slots.ts'
 import type { DeliveryKey, Ledger, Settlement } from '../../../src/ledger/ledger.ts'
 import { HandingOver } from '../../../src/poll/run/handing.ts'
@@ -69,12 +69,17 @@ async function mostInDoubt(scene: Scene, atLeast = 3): Promise<number> {
   return most()
 }
 
-test.each([1, 2, 4])('an SMTP server with %i connections has no more in doubt', async (concurrency) => {
-  await using scene = await Scene.create()
-  scene.destinations = [`next: ${smtp(await sink(), concurrency)}`]
-  scene.deliver = 'next'
-  scene.fill(40)
-  expect(await mostInDoubt(scene)).toBeLessThanOrEqual(concurrency)
+describe.each(['usual', 'lane'])('on the road %s', (road) => {
+  beforeEach(() => void vi.stubEnv('POPFETCH_ROAD', road))
+  afterEach(() => vi.unstubAllEnvs())
+
+  test.each([1, 2, 4])('an SMTP server with %i connections has no more in doubt', async (concurrency) => {
+    await using scene = await Scene.create()
+    scene.destinations = [`next: ${smtp(await sink(), concurrency)}`]
+    scene.deliver = 'next'
+    scene.fill(40)
+    expect(await mostInDoubt(scene)).toBeLessThanOrEqual(concurrency)
+  })
 })
 
 test('so has Gmail', async () => {
