@@ -165,7 +165,7 @@ test.each(['usual', 'lane'])(
   'a ledger that cannot begin more is told; what was delivered is recorded, and the next poll sends only the others (%s)',
   async (road) => {
     vi.stubEnv('POPFETCH_ROAD', road)
-    scene.account.push('first: all')
+    scene.account = [...scene.account, 'first: all']
     scene.fill(240)
     scene.ledgerOf = (ledger) => failing(ledger, 'begin', 'uid-200')
     const first = await scene.poll()
