@@ -37,6 +37,22 @@ export const MUTATIONS: readonly Mutation[] = [
     title: 'shows nothing before the right was looked at',
   },
   {
+    what: 'nobody waits for what a volley that was stopped takes back',
+    file: 'src/deliver/maildir/volley.ts',
+    from: 'this.#begun(delivering)',
+    to: '',
+    test: 'test/deliver/maildir/every-fault.test.ts',
+    title: 'it is stopped',
+  },
+  {
+    what: 'another thread does not say that a file could not be synced',
+    file: 'src/deliver/disk/thread.ts',
+    from: 'if (error !== null) each[at] = failure(error)',
+    to: '',
+    test: 'test/deliver/maildir/every-fault.test.ts',
+    title: 'fsync of tmp',
+  },
+  {
     what: 'nobody waits for the syncs of a volley',
     file: 'src/deliver/maildir/volley.ts',
     from: 'await this.#sync()',

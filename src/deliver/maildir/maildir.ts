@@ -100,6 +100,8 @@ class Maildir implements ShowingDestination {
   #fields = { text: '', bytes: Buffer.alloc(0) }
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
+  /** Volleys that are under way, also those that nobody waits for any more. */
+  readonly #volleys = new Set<Promise<void>>()
   #interrupted: InterruptedDeliveries | null = null
   #wasThere = false
 
@@ -219,7 +221,7 @@ class Maildir implements ShowingDestination {
         const hands = isReal ? expectedHands() : null
         const shared = memory.buffer instanceof SharedArrayBuffer ? memory.buffer : null
         const apart = hands?.isReady === true && shared !== null ? { hands, memory: shared } : null
-        return new MaildirVolley(maildir, this.#rules, this.#limitMs, apart)
+        return new MaildirVolley(maildir, this.#rules, this.#limitMs, { apart, begun: (work) => this.#track(work) })
       },
     }
   }
@@ -233,7 +235,13 @@ class Maildir implements ShowingDestination {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#opened === null) return
     // Not for a delivery that hangs: its caller has given it up.
-    await within(this.#opened.batches.idle(), Math.min(this.#limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
+    const idle = Promise.all([this.#opened.batches.idle(), ...this.#volleys])
+    await within(idle, Math.min(this.#limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
+  }
+
+  #track(work: Promise<void>): void {
+    const ended = work.catch(() => {}).finally(() => this.#volleys.delete(ended))
+    this.#volleys.add(ended)
   }
 
   #add(

@@ -20,12 +20,16 @@ import { believable, type ParcelRules } from './parcel.ts'
 const NONE = -1
 const NOTHING: ReadonlySet<number> = new Set()
 
+/** Told of the work: it may go on for a while, and takes back what it did, when nobody waits for it any more. */
+type Begun = (work: Promise<void>) => void
+
 export class MaildirVolley implements Volley {
   readonly #maildir: OpenMaildir
   readonly #rules: ParcelRules
   readonly #limitMs: number
   /** Null: all is done here. */
   readonly #apart: Apart | null
+  readonly #begun: Begun
   readonly #fds: number[] = []
   readonly #tmps: string[] = []
   readonly #targets: string[] = []
@@ -36,12 +40,18 @@ export class MaildirVolley implements Volley {
   /** Nobody waits any more: what is not visible yet never will be. */
   #isGivenUp = false
 
-  /** `maildir.fileSystem` makes its calls at once. With `hands`, all bodies lie in `memory`, and stay there until they are delivered. */
-  constructor(maildir: OpenMaildir, rules: ParcelRules, limitMs: number, given: HandsAndMemory | null = null) {
+  /** `maildir.fileSystem` makes its calls at once. With `apart`, all bodies lie in its memory, and stay there until they are delivered. */
+  constructor(
+    maildir: OpenMaildir,
+    rules: ParcelRules,
+    limitMs: number,
+    { apart = null, begun = () => {} }: { readonly apart?: HandsAndMemory | null; readonly begun?: Begun } = {},
+  ) {
     this.#maildir = maildir
     this.#rules = rules
     this.#limitMs = limitMs
-    this.#apart = given === null ? null : new Apart(given)
+    this.#apart = apart === null ? null : new Apart(apart)
+    this.#begun = begun
   }
 
   add(attempt: Attempt, body: Buffer, receivedMs: number | null): void {
@@ -80,7 +90,9 @@ export class MaildirVolley implements Volley {
 
   async deliver(right: Right, signal: AbortSignal): Promise<readonly (Receipt | DeliveryError)[]> {
     try {
-      await within(this.#deliver(right), this.#limitMs, signal)
+      const delivering = this.#deliver(right)
+      this.#begun(delivering)
+      await within(delivering, this.#limitMs, signal)
     } catch (error) {
       this.#isGivenUp = true
       this.#apart?.leave()
@@ -152,7 +164,14 @@ export class MaildirVolley implements Volley {
       mode: mode === PRIVATE ? null : mode,
       waits: !isInMemory(fileSystem),
     }
-    const each = await apart.write(this.#tmps, how)
+    let each
+    try {
+      each = await apart.write(this.#tmps, how)
+    } catch (error) {
+      // The thread is gone, and did not say what it made.
+      for (const at of apart.rows) this.#removeTmp(at)
+      throw error
+    }
     for (const [row, at] of apart.rows.entries()) {
       const result = each[row]
       if (typeof result === 'number') this.#isWritten(at, result)
@@ -244,9 +263,13 @@ export class MaildirVolley implements Volley {
     } catch {
       // The first error is the one to report.
     }
+    // A name that was never ours may be another's.
+    if (isOpen || this.#targets[at] !== '') this.#removeTmp(at)
+  }
+
+  #removeTmp(at: number): void {
     try {
-      // A name that was never ours may be another's.
-      if (isOpen || this.#targets[at] !== '') made(this.#maildir.fileSystem.unlink(this.#tmps[at] ?? ''))
+      made(this.#maildir.fileSystem.unlink(this.#tmps[at] ?? ''))
     } catch {
       // A later sweep removes it.
     }
