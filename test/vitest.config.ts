@@ -19,6 +19,7 @@ const program = [
   'test/deliver/smtp/at-once.test.ts',
   'test/poll/rests/rates-polled.test.ts',
   'test/poll/route/shown.test.ts',
+  'test/poll/run/in-use.test.ts',
 ]
 const others = [
   'test/servers/**',

@@ -4,6 +4,7 @@ import type { Volley, Volleys } from '../../deliver/destination.ts'
 import { messageFacts, sha256 } from '../../header.ts'
 import { keptOf } from '../../heading.ts'
 import type { Message, Origin, ReceivedFacts } from '../../message.ts'
+import { useOutside } from '../run/garbage.ts'
 
 /** The largest message that the lane takes: larger ones come in several pieces anyway, and are few. */
 export const MOST_PLAIN_BYTES = 64 << 10
@@ -113,13 +114,26 @@ export class Batch {
   /** Nobody reads its memory any more. */
   leave(): void {
     const memory = this.#memory
-    if (memory?.length !== MEMORY_BYTES) return
-    const kept = memory.buffer instanceof SharedArrayBuffer ? spareShared : spare
-    if (kept.length < MOST_SPARE) kept.push(memory)
+    this.#memory = null
+    if (memory === null) return
+    const { buffer } = memory
+    const kept = buffer instanceof SharedArrayBuffer ? spareShared : spare
+    if (memory.length === MEMORY_BYTES && kept.length < MOST_SPARE) kept.push(memory)
+    else if (buffer instanceof ArrayBuffer) free(buffer)
   }
 }
 
 function memoryOf(bytes: number, isApart: boolean): Buffer {
   const spared = bytes < MEMORY_BYTES ? undefined : (isApart ? spareShared : spare).pop()
-  return spared ?? (isApart ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes))
+  if (spared !== undefined) return spared
+  // What several threads can see is not counted as a thread's own.
+  if (isApart) return Buffer.from(new SharedArrayBuffer(bytes))
+  useOutside(bytes)
+  return Buffer.allocUnsafeSlow(bytes)
+}
+
+/** Gives it back at once: what forty accounts had would lie about until a collection finds it. */
+function free(buffer: ArrayBuffer): void {
+  useOutside(-buffer.byteLength)
+  buffer.transfer(0)
 }

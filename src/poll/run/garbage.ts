@@ -27,12 +27,19 @@ const LOOK_MS = 4
 
 type Collect = (options: { readonly type: 'minor' | 'major' }) => void
 
+let inUseBytes = 0
 let cameBytes = 0
 let sinceMajorBytes = 0
 let lookedAtYoung = false
 let collect: Collect | null = null
 let youngMayGrow = true
 let oldMayGrow = true
+
+/** So many bytes outside V8's heap are in use from now on, and no garbage; negative: they were given back. For memory that many accounts
+ *  have at the same time. It would be taken for garbage otherwise, and collections that find none would come in a row. */
+export function useOutside(bytes: number): void {
+  inUseBytes += bytes
+}
 
 /** Called when `bytes` came from a server. */
 export function collectGarbageAfter(bytes: number): void {
@@ -42,7 +49,7 @@ export function collectGarbageAfter(bytes: number): void {
   sinceMajorBytes += cameBytes
   cameBytes = 0
   boundYoung()
-  const { external_memory: outsideBytes } = getHeapStatistics()
+  const outsideBytes = getHeapStatistics().external_memory - inUseBytes
   // What a collection frees is counted only some time afterwards: the next look tells, not one right behind it.
   const youngDidNotDo = lookedAtYoung && outsideBytes >= FAR_TOO_MANY_BYTES
   lookedAtYoung = outsideBytes >= MANY_BYTES
