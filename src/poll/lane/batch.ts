@@ -87,7 +87,7 @@ export class Batch {
   }
 
   /** A message with bytes of its own, so that the batch may be renewed. */
-  letter(
+  message(
     row: number,
     origin: Origin,
     receivedMs: number,

@@ -42,7 +42,7 @@ import { UNDER_WAY } from '../run/window.ts'
 import type { Visit } from '../visit.ts'
 import { Batch, FULL_BYTES, MOST_IN_BATCH } from './batch.ts'
 import { Begun } from './begun.ts'
-import { type Letter, Relay } from './relay.ts'
+import { Relay, type Relayed } from './relay.ts'
 import type { LanePlace } from './road.ts'
 import { slices } from './slices.ts'
 import { Turns } from './turns.ts'
@@ -241,18 +241,18 @@ export class Lane implements BurstOwner {
 
   /** Gives what is to be done to settle it. */
   async #relayAll(batch: Batch, relay: Relay): Promise<() => Promise<void>> {
-    await relay.begin(batch.count, (row) => this.#letter(batch, row))
+    await relay.begin(batch.count, (row) => this.#relayed(batch, row))
     if (relay.isOver) this.#burst?.dissolve()
     this.#settled += batch.count
     // Each is settled by itself.
     return () => this.#settle([], [])
   }
 
-  #letter(batch: Batch, row: number): Letter {
+  #relayed(batch: Batch, row: number): Relayed {
     const { account, run } = this.#visit
     const index = batch.indexes[row] ?? -1
     const fetch = this.#begun.fetch(index)
-    const { message, received } = batch.letter(row, originOf(account, fetch), run.nowMs())
+    const { message, received } = batch.message(row, originOf(account, fetch), run.nowMs())
     return { fetch, intent: this.#begun.intent(index), message, received }
   }
 
@@ -308,7 +308,7 @@ export class Lane implements BurstOwner {
     const { account, run } = this.#visit
     for (const [row, error] of failed) {
       const job = this.#begun.job(batch.indexes[row] ?? -1)
-      const { message } = batch.letter(row, originOf(account, job), run.nowMs())
+      const { message } = batch.message(row, originOf(account, job), run.nowMs())
       await this.#road.offer(job, message, { error, since, handing: new HandingOver() })
     }
   }

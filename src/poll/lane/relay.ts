@@ -2,8 +2,16 @@
 // offers it, with the same steps in the same order: its turn, its place, the record that it is handed over, the record of what became of
 // it. What is saved is all that comes before that: no spool and no job while a message is received.
 //
+// They go in rows, as many as go there at once: under one turn and one place, the next of a row is announced with the end of the one
+// before, as long as nobody else waits for a place and nothing is amiss. Rows take their messages from the batch one by one, so that one
+// that takes long holds up no other.
+//
 // Whatever is not taken ends the lane. That message goes on in hand-over.ts, with the error, and keeps its place until it is settled there
-// (S042). Those that were not offered are offered there. The one rule: what was offered here is not offered again.
+// (S042). Those that were not offered are offered there. The one rule: what was offered here is not offered again. One that was announced
+// when the destination turned out to be closed was not: nothing of it went but its envelope.
+//
+// Limits: the memory of two messages a row (`memoryBesides`), besides that of the batches. What goes over the wire is a copy of each, as
+// on the usual road.
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import type { Attempt, Following } from '../../deliver/destination.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
@@ -18,7 +26,7 @@ import type { LanePlace } from './road.ts'
 import type { UsualRoad } from './usual-road.ts'
 
 /** A message of a batch, with bytes of its own. */
-export interface Letter {
+export interface Relayed {
   readonly fetch: PlannedFetch
   /** Of the attempt that is recorded as begun. */
   readonly intent: string
@@ -35,8 +43,18 @@ interface Row {
 }
 
 interface Offer {
-  readonly letter: Letter
+  readonly relayed: Relayed
   readonly attempt: Attempt
+}
+
+const GONE = AbortSignal.abort()
+
+/** What the messages of the rows take at most, of these sizes, besides the batches: of each row one that is offered, and one that is
+ *  announced. */
+export function memoryBesides({ target, volleys }: LanePlace, sizesBytes: readonly number[]): number {
+  if (volleys !== null) return 0
+  const largestBytes = sizesBytes.reduce((largest, size) => Math.max(largest, size), 0)
+  return largestBytes * Math.min(2 * target.handOvers.count, sizesBytes.length)
 }
 
 export class Relay {
@@ -50,7 +68,7 @@ export class Relay {
   /** Messages of the batch that are not on their way yet. */
   #left = 0
   /** Gives the next one of them; null: all were given. */
-  #next: () => Letter | null = () => null
+  #next: () => Relayed | null = () => null
   /** Tells whoever waits that one of these is less. */
   #wake: (() => void) | null = null
   /** Something was not taken, or could not be recorded, or nothing may be offered any more: the rest is not for the lane. */
@@ -69,23 +87,23 @@ export class Relay {
   }
 
   /** Resolves when the last of so many is on its way: as many are at once as go there at once, so that one that takes long holds up no
-   *  other. `letterOf` is called once for each, in their order, and never later. */
-  async begin(count: number, letterOf: (row: number) => Letter): Promise<void> {
+   *  other. `messageOf` is called once for each, in their order, and never later. */
+  async begin(count: number, messageOf: (row: number) => Relayed): Promise<void> {
     this.#left = count
     this.#next = () => {
       if (this.#left === 0) return null
-      const letter = letterOf(count - this.#left--)
+      const relayed = messageOf(count - this.#left--)
       // Nothing is counted before it is there, or `ended` would wait for it.
       this.#open++
       if (this.#left === 0) this.#awake()
-      return letter
+      return relayed
     }
     while (this.#left > 0) {
-      const letter = this.#offered < this.#place.target.handOvers.count ? this.#next() : null
-      if (letter === null) await this.#less()
+      const relayed = this.#offered < this.#place.target.handOvers.count ? this.#next() : null
+      if (relayed === null) await this.#less()
       else {
         this.#offered++
-        void this.#row(letter)
+        void this.#row(relayed)
       }
     }
   }
@@ -110,9 +128,9 @@ export class Relay {
   }
 
   /** Never rejects. */
-  async #row(letter: Letter): Promise<void> {
+  async #row(relayed: Relayed): Promise<void> {
     const row: Row = { first: null, second: null }
-    row.first = this.#offerOf(letter, row)
+    row.first = this.#offerOf(relayed, row)
     try {
       await this.#offerHere(row)
     } catch (error) {
@@ -121,7 +139,7 @@ export class Relay {
       const { first } = row
       row.first = null
       if (first !== null) {
-        await this.#road.notRecorded(this.#jobOf(first.letter), error)
+        await this.#road.notRecorded(this.#jobOf(first.relayed), error)
         this.#closed()
       }
     }
@@ -137,29 +155,31 @@ export class Relay {
     await Promise.all(left.map((offer) => this.#leaveOne(offer)))
   }
 
-  async #leaveOne({ letter }: Offer): Promise<void> {
+  async #leaveOne({ relayed }: Offer): Promise<void> {
     this.#isOver = true
-    await this.#road.offer(this.#jobOf(letter), letter.message, null)
+    await this.#road.offer(this.#jobOf(relayed), relayed.message, null)
     this.#closed()
   }
 
-  #offerOf(letter: Letter, row: Row): Offer {
+  #offerOf(relayed: Relayed, row: Row): Offer {
     const { lease, run } = this.#visit
-    const { intent, message } = letter
+    const { intent, message } = relayed
     const { recipient } = this.#place
-    const delivery = this.#deliveryOf(letter)
+    const delivery = this.#deliveryOf(relayed)
+    let isHandedOver = false
     const handingOver = async (): Promise<void> => {
-      // It may have been announced before another one was answered.
-      if (this.#isShut) throw this.#held
+      // It may have been announced before another one was answered. Once it is in doubt it is offered.
+      if (!isHandedOver && this.#isShut) throw this.#held
+      isHandedOver = true
       await run.ledger.handOver(lease, [delivery])
       // The answer may have come while we slept.
       lease.requireHeld()
     }
     const following = (): Following | null => this.#following(row)
-    return { letter, attempt: { intent, origin: message.origin, recipient, handingOver, following, right: lease } }
+    return { relayed, attempt: { intent, origin: message.origin, recipient, handingOver, following, right: lease } }
   }
 
-  #deliveryOf({ fetch }: Letter) {
+  #deliveryOf({ fetch }: Relayed) {
     const { target, recipient } = this.#place
     return { key: { uidl: fetch.uidl, copy: fetch.copy }, destination: target.name, recipient }
   }
@@ -182,10 +202,10 @@ export class Relay {
     const { target } = this.#place
     if (row.second === null) {
       if (this.#isShut || target.handOvers.isWanted || !this.#isClean) return null
-      const letter = this.#next()
-      row.second = letter === null ? null : this.#offerOf(letter, row)
+      const relayed = this.#next()
+      row.second = relayed === null ? null : this.#offerOf(relayed, row)
     }
-    return row.second === null ? null : { attempt: row.second.attempt, message: row.second.letter.message }
+    return row.second === null ? null : { attempt: row.second.attempt, message: row.second.relayed.message }
   }
 
   /** What it leaves in `row` was not offered. */
@@ -198,18 +218,20 @@ export class Relay {
     if (admitted === null || (await handing.begin(target, run.deliverySignal)) !== null) return
     if (this.#isShut) return
     while (row.first !== null) {
-      const { letter, attempt } = row.first
-      const { message } = letter
+      const { relayed, attempt } = row.first
+      const { message } = relayed
+      // Something came between: it is only given up, with the session that may be kept for it.
+      const isLate = this.#isShut
       const since = destinations.closings(target)
       let receipt: string
       try {
-        receipt = (await target.destination.deliver(attempt, message, run.deliverySignal)).text
+        receipt = (await target.destination.deliver(attempt, message, isLate ? GONE : run.deliverySignal)).text
       } catch (thrown) {
         this.#isOver = true
-        if (thrown === this.#held) return
+        if (isLate || thrown === this.#held) return
         row.first = null
         const tried = { error: asPopfetchError(thrown, 'message'), since, handing }
-        await this.#road.offer(this.#jobOf(letter), message, tried)
+        await this.#road.offer(this.#jobOf(relayed), message, tried)
         this.#visit.tally.progress()
         this.#closed()
         return
@@ -217,15 +239,15 @@ export class Relay {
       const taken = destinations.taken(target, recipient, since)
       const outcome = { state: 'done', receipt } as const
       const recorded = run.ledger.settle(this.#visit.lease, {
-        ...this.#deliveryOf(letter),
+        ...this.#deliveryOf(relayed),
         outcome,
-        received: letter.received,
+        received: relayed.received,
       })
       row.first = row.second
       row.second = null
       // Not after the commit: the next hand-over goes with the same one, behind it. The next one of the row has the same place.
       if (row.first === null) handing[Symbol.dispose]()
-      void this.#recorded(letter, recorded, taken)
+      void this.#recorded(relayed, recorded, taken)
       // Until then the turn is kept.
       await taken.catch(() => {})
       this.#visit.tally.progress()
@@ -233,22 +255,22 @@ export class Relay {
   }
 
   /** `taken`: what the destination is known to take. Never rejects. */
-  async #recorded(letter: Letter, recorded: Promise<void>, taken: Promise<void>): Promise<void> {
+  async #recorded(relayed: Relayed, recorded: Promise<void>, taken: Promise<void>): Promise<void> {
     // Whichever fails first is heard of.
     recorded.catch(() => {})
     taken.catch(() => {})
     try {
       await recorded
       await taken
-      this.#road.delivered(letter.fetch)
+      this.#road.delivered(relayed.fetch)
     } catch (error) {
       this.#isOver = true
-      await this.#road.notRecorded(this.#jobOf(letter), error)
+      await this.#road.notRecorded(this.#jobOf(relayed), error)
     }
     this.#closed()
   }
 
-  #jobOf({ fetch, intent }: Letter): Job {
+  #jobOf({ fetch, intent }: Relayed): Job {
     return jobOf(fetch, intent, this.#place)
   }
 }

@@ -4,6 +4,7 @@ import type { PlannedFetch } from '../plan/entry.ts'
 import type { Visit } from '../visit.ts'
 import { memoryFor } from './batch.ts'
 import { Lane } from './lane.ts'
+import { memoryBesides } from './relay.ts'
 import type { LanePlace } from './road.ts'
 import type { LaneEnd, UsualRoad } from './usual-road.ts'
 
@@ -15,10 +16,12 @@ export async function takeLane(
   road: UsualRoad,
 ): Promise<LaneEnd> {
   const { budget } = visit.run
-  const memoryBytes = memoryFor(fetches.map(({ sizeBytes }) => sizeBytes ?? 0))
+  const sizesBytes = fetches.map(({ sizeBytes }) => sizeBytes ?? 0)
+  const memoryBytes = memoryFor(sizesBytes)
   const batches = place.volleys?.isApart === true ? 3 : 2
+  const lentBytes = batches * memoryBytes + memoryBesides(place, sizesBytes)
   // Too little memory is free: all take the usual road.
-  if (!budget.lend(batches * memoryBytes)) return { begun: [], rest: fetches }
+  if (!budget.lend(lentBytes)) return { begun: [], rest: fetches }
   const lane = new Lane(fetches, place, visit, road, { batches, memoryBytes })
   try {
     return await lane.run()
@@ -29,6 +32,6 @@ export async function takeLane(
     return { begun: [], rest: [] }
   } finally {
     await lane.relayed()
-    budget.give(batches * memoryBytes)
+    budget.give(lentBytes)
   }
 }
