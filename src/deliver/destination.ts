@@ -35,7 +35,8 @@ export interface Attempt {
   readonly handingOver?: () => Promise<void>
   /** What is delivered next, if this message is taken: its envelope, and no more of it, may go with the end of this one. Asked for just
    *  before that end goes; perhaps again, and then it gives the same. Whoever gave one calls `deliver` with just that, and waits for
-   *  nothing before, as soon as this one is taken; and never where it is not. Null: that is not known. */
+   *  nothing before, as soon as this one is taken; and never where it is not. With a signal that is aborted it is given up. Null: that is
+   *  not known. */
   readonly following?: () => Following | null
   /** Looked at just before the message becomes visible (right.ts), by destinations that show it at once for all to see: a file that
    *  appears. Absent: nobody else can have it. */

@@ -55,6 +55,11 @@ export class Pool<Session extends Pooled> implements AsyncDisposable {
     return this.#busy.size > 0
   }
 
+  /** Does anybody wait for one? */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Sessions but one's own. */
   get others(): number {
     return this.#busy.size + this.#opening + this.#idle.size - 1

@@ -72,6 +72,11 @@ export class Offers {
     return this.#ready.get(attempt)?.letter ?? null
   }
 
+  /** Is a session kept for it? Then it is as far as the server is, and has room here already. */
+  isAnnounced(attempt: Attempt): boolean {
+    return (this.#ready.get(attempt)?.session ?? null) !== null
+  }
+
   /** It came to its end: no session is kept for it. */
   leave(attempt: Attempt): void {
     const session = this.#ready.get(attempt)?.session ?? null
@@ -164,7 +169,8 @@ export class Offers {
     const circumstances = { ...usual, used: session.kept || session.served > 0 }
     let next: Ready | null = null
     const following = (): Envelope | null => {
-      next = this.#pool.isFresh(session) ? this.#next(letter) : null
+      // Whoever waits for a session gets this one first.
+      next = this.#pool.isFresh(session) && !this.#pool.isWanted ? this.#next(letter) : null
       return next === null ? null : envelopeOf(next, session)
     }
     try {
@@ -187,8 +193,13 @@ export class Offers {
   }
 
   #keepOrRelease(session: SmtpSession, next: Ready | null): void {
-    if (next !== null && session.isAhead && session.alive) next.session = session
-    else this.#pool.release(session)
+    if (next !== null && session.isAhead && session.alive) {
+      next.session = session
+      return
+    }
+    // It is good for nothing but a message that is not sent over it now.
+    if (session.isAhead) session.destroy()
+    this.#pool.release(session)
   }
 
   /** The session that is kept for it; null: there is none, or it is gone. */

@@ -288,7 +288,10 @@ export class SmtpSession {
 
   /** Runs `begin` and waits until it resolves, the connection ends, the limit is reached or the signal is aborted. */
   async #wait<T>(limitMs: number, signal: AbortSignal, begin: (resolve: (value: T) => void) => void): Promise<T> {
-    if (!this.alive) throw this.#failure({ kind: 'cut', text: 'the connection was closed' })
+    if (!this.alive) {
+      // A session that was open once is not one that could not be opened.
+      throw this.#failure({ kind: 'cut', text: 'the connection was closed' }, this.#line === null ? 'connect' : 'MAIL')
+    }
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#reject = reject
     const late = (): void => this.#giveUp(this.#failure({ kind: 'timeout', text: 'too slow' }))

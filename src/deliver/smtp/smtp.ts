@@ -140,7 +140,7 @@ class SmtpDestination implements Destination {
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     try {
       if (this.#broken !== null) throw this.#broken
-      const leave = (signal.aborted ? null : this.#slots.takeAtOnce()) ?? (await this.#slot(signal))
+      const leave = await this.#room(attempt, signal)
       try {
         const letter = this.#offers.readyFor(attempt) ?? letterOf(attempt, message, this.#config, this.#context)
         return await this.#deliver(letter, signal)
@@ -152,9 +152,12 @@ class SmtpDestination implements Destination {
     }
   }
 
-  async #slot(signal: AbortSignal): Promise<() => void> {
+  /** Resolves with the function that gives the room back. */
+  async #room(attempt: Attempt, signal: AbortSignal): Promise<() => void> {
+    // Those that have all the room may wait for just the session that is kept for this one.
+    if (!signal.aborted && this.#offers.isAnnounced(attempt)) return () => {}
     try {
-      return await this.#slots.take(signal)
+      return (signal.aborted ? null : this.#slots.takeAtOnce()) ?? (await this.#slots.take(signal))
     } catch (cause) {
       const text = `${this.description}: stopped before it was tried: it will be tried again`
       throw new DeliveryError(text, { ...concluded('TEMP', 'ours', { counts: false }), cause })

@@ -33,7 +33,7 @@ async function two(handingOver: () => Promise<void> = () => Promise.resolve()) {
   }
   const following = (): Following => second
   const first = smtp.deliver({ ...attempt('1'), handingOver: () => Promise.resolve(), following }, message(MAIL), never)
-  const deliverSecond = () => smtp.deliver(second.attempt, second.message, never)
+  const deliverSecond = (signal = never) => smtp.deliver(second.attempt, second.message, signal)
   return { server, smtp, texts, first, second: deliverSecond }
 }
 
@@ -124,4 +124,73 @@ test('an answer too many behind the end of a message is seen as one, whatever wa
   const following = (): Following => ({ attempt: attempt('2'), message: message(MAIL) })
   const error = await failure(destination(server.port).deliver({ ...attempt('1'), following }, message(MAIL), never))
   expect(error.message).toContain('which is not an answer to it')
+})
+
+test('one that was announced waits for no room: those who have it all may wait for its session', async () => {
+  const { server, smtp, first, second } = await two()
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<null>()
+  server.faults.dot = () => {
+    asked.resolve()
+    return answer.promise
+  }
+  await asked.promise
+  const others = ['3', '4', '5'].map((uidl) => smtp.deliver(attempt(uidl), message(`${MAIL}number ${uidl}\r\n`), never))
+  answer.resolve(null)
+  await first
+  await second()
+  await Promise.all(others)
+  expect([server.messages.length, server.connections]).toEqual([5, 1])
+})
+
+test('where somebody waits for a session, nothing is announced', async () => {
+  const server = await sink()
+  const smtp = destination(server.port, { concurrency: 1 })
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<null>()
+  server.faults.rcpt = () => {
+    asked.resolve()
+    return answer.promise
+  }
+  let known = 0
+  const following = (): Following => {
+    known++
+    return { attempt: attempt('2'), message: message(MAIL) }
+  }
+  const first = smtp.deliver({ ...attempt('1'), following }, message(MAIL), never)
+  await asked.promise
+  const other = smtp.deliver(attempt('3'), message(MAIL), never)
+  answer.resolve(null)
+  await Promise.all([first, other])
+  expect([known, server.messages.length]).toEqual([0, 2])
+})
+
+test('one that was announced and is given up leaves no session behind that waits for it', async () => {
+  const { server, smtp, first, second } = await two()
+  await first
+  await failure(second(AbortSignal.abort()))
+  await smtp.deliver(attempt('3'), message(MAIL), never)
+  expect([server.messages.length, server.connections]).toEqual([2, 2])
+})
+
+test('a server that ends the session behind what was announced is asked over another one (RFC 5321 3.8)', async () => {
+  const all = [{ expect: /^MAIL/ }, { expect: /^RCPT/ }, { expect: 'DATA' }]
+  const begin = [{ send: '220 mx ESMTP' }, { expect: /^EHLO/ }, { send: '250-mx\r\n250 PIPELINING' }]
+  const envelope = [...all, { send: '250 ok\r\n250 ok\r\n354 go on' }]
+  const server = await scripted(
+    [
+      ...begin,
+      ...envelope,
+      ...content,
+      ...all,
+      { send: '250 taken\r\n250 ok\r\n250 ok\r\n354 go on\r\n421 closing' },
+      { ignore: true },
+    ],
+    [...begin, ...envelope, ...content, { send: '250 taken' }, { ignore: true }],
+  )
+  const smtp = destination(server.port, { concurrency: 1 })
+  const next: Following = { attempt: attempt('2'), message: message(MAIL) }
+  await smtp.deliver({ ...attempt('1'), following: () => next }, message(MAIL), never)
+  await smtp.deliver(next.attempt, next.message, never)
+  expect(server.connections).toBe(2)
 })

@@ -2,9 +2,9 @@
 // message with it costs four turns of the event loop and three streams, and takes the answers one at a time. Here a message is
 // two writes, where the server offers PIPELINING (RFC 2920): the envelope with DATA, and the content with its dot. Every command
 // and every reply is told to the conversation first, which decides whether it may go on. One rule: no content without 354, and no
-// end of it without `handingOver`. Behind a message that was taken, that is asked for with the envelope already: so the record of the
-// one before and that of this one are one commit, and the content goes as soon as it is wanted. At most one message a connection is in
-// doubt after a kill, as before (S042).
+// end of it without `handingOver`. Behind a message that was taken, `handingOver` is called as soon as the envelope is said, and not only
+// when the content is wanted: so the record of the one before and that of this one are one commit, and the content goes without a wait.
+// At most one message a connection is in doubt after a kill, as before (S042).
 //
 // Where the next message is known, its envelope and DATA go in one write with the end of the one before (RFC 2920 3.1): one write and
 // one wait a message. What is answered to them is looked at only when that message is sent: so everybody else sees one message after the
@@ -22,7 +22,8 @@ export interface Envelope {
   readonly eightBit: boolean
 }
 
-export interface Letter extends Envelope {
+/** One message as it is sent: a mail transaction (RFC 5321 3.3). */
+export interface Transaction extends Envelope {
   /** As DATA carries it. */
   readonly wireBytes: number
   /** All of it as DATA carries it; or in pieces, which wait for `handingOver` by themselves before the last one. */
@@ -53,7 +54,7 @@ export interface Listener {
 type Awaited = 'MAIL' | 'RCPT' | 'DATA' | 'dot' | 'empty' | 'other'
 
 interface Sending {
-  readonly letter: Letter
+  readonly transaction: Transaction
   readonly done: (outcome: Outcome) => void
   /** The first command that was refused; null: none. */
   refused: 'MAIL' | 'RCPT' | null
@@ -100,17 +101,17 @@ export class Line {
   }
 
   /** One message, from MAIL to the answer to its dot. */
-  send(letter: Letter, done: (outcome: Outcome) => void): void {
-    if (!isSayable(letter)) return done({ kind: 'broken-off', error: new Error('an address that is none') })
-    const sending: Sending = { letter, done, refused: null, noting: null }
+  send(transaction: Transaction, done: (outcome: Outcome) => void): void {
+    if (!isSayable(transaction)) return done({ kind: 'broken-off', error: new Error('an address that is none') })
+    const sending: Sending = { transaction, done, refused: null, noting: null }
     this.#sending = sending
     if (this.#pipelines) {
-      this.#together(this.#envelopeOf(letter))
+      this.#together(this.#envelopeOf(transaction))
       // It will want this one as well: so that is noted meanwhile, with what became of the one before it.
-      if (this.#hasTaken && Buffer.isBuffer(letter.content)) sending.noting = begun(letter.handingOver)
+      if (this.#hasTaken && Buffer.isBuffer(transaction.content)) sending.noting = begun(transaction.handingOver)
       // What was answered already.
       if (this.#held.includes('\n')) this.#linesCame()
-    } else this.#command(['MAIL'], [this.#mailOf(letter)])
+    } else this.#command(['MAIL'], [this.#mailOf(transaction)])
   }
 
   /** Was the next message announced, and is not sent yet? Then the connection is good for nothing else. */
@@ -122,8 +123,8 @@ export class Line {
     return this.#offered.has('PIPELINING')
   }
 
-  #envelopeOf(letter: Envelope): readonly [mail: string, recipient: string, data: string] {
-    return [this.#mailOf(letter), recipientOf(letter), 'DATA']
+  #envelopeOf(envelope: Envelope): readonly [mail: string, recipient: string, data: string] {
+    return [this.#mailOf(envelope), recipientOf(envelope), 'DATA']
   }
 
   #mailOf({ from, to, sizeBytes, eightBit }: Envelope): string {
@@ -150,9 +151,9 @@ export class Line {
   }
 
   #command(awaited: readonly Awaited[], lines: readonly string[]): void {
-    if (this.#socket.destroyed) return
+    // Where it is gone already, what fails is this, and not the connecting.
     this.#asked(awaited, lines)
-    this.#socket.write(textOf(lines))
+    if (!this.#socket.destroyed) this.#socket.write(textOf(lines))
   }
 
   #asked(awaited: readonly Awaited[], lines: readonly string[]): void {
@@ -189,8 +190,13 @@ export class Line {
       .split('\n')
       .slice(0, -1)
       .filter((line) => !/^\d+-/.test(line) && line.trim() !== '')
-    const surplus = replies.length > 3 ? replies[3] : replies[2]?.startsWith('2') === true ? replies[2] : undefined
-    if (surplus !== undefined) this.#conversation.answered(decoded(surplus.trimEnd()))
+    const [, , third, fourth] = replies
+    const isOneTooMany = third?.startsWith('2') === true || (fourth !== undefined && !fourth.startsWith('421'))
+    // Behind the answer to a message that nothing was announced with, that one would be too many.
+    const told = replies.find((reply) => !reply.startsWith('421'))
+    if (isOneTooMany && told !== undefined) this.#conversation.answered(decoded(told.trimEnd()))
+    // RFC 5321 3.8: the server is about to close, and has not answered anything with that.
+    else if (fourth !== undefined) this.#hangUp(null)
   }
 
   #lineCame(line: string): void {
@@ -237,7 +243,7 @@ export class Line {
         if (!isTaken) sending.refused ??= awaited
         if (this.#awaited.length > 0) return
         if (sending.refused !== null) this.#end({ kind: 'refused' })
-        else if (awaited === 'MAIL') this.#command(['RCPT'], [recipientOf(sending.letter)])
+        else if (awaited === 'MAIL') this.#command(['RCPT'], [recipientOf(sending.transaction)])
         else this.#command(['DATA'], ['DATA'])
         return
       case 'DATA':
@@ -262,14 +268,14 @@ export class Line {
   }
 
   async #content(sending: Sending): Promise<void> {
-    const { content, wireBytes, handingOver } = sending.letter
+    const { content, wireBytes, handingOver } = sending.transaction
     const isOver = (): boolean => this.#sending !== sending || this.#socket.destroyed
     try {
       if (!Buffer.isBuffer(content)) return await this.#pieces(content, wireBytes, isOver)
       await (sending.noting ?? handingOver?.())
       if (isOver()) return
       const isSmall = wireBytes < this.#socket.writableHighWaterMark
-      const next = isSmall && this.#pipelines ? (sending.letter.following?.() ?? null) : null
+      const next = isSmall && this.#pipelines ? (sending.transaction.following?.() ?? null) : null
       if (next === null || !isSayable(next)) this.#socket.write(content, this.#written)
       else {
         this.#ahead = textOf(this.#envelopeOf(next))
@@ -316,7 +322,7 @@ export class Line {
 }
 
 /** Whoever waits for it hears how it ended, and perhaps nobody waits. */
-function begun(handingOver: Letter['handingOver']): Promise<void> | null {
+function begun(handingOver: Transaction['handingOver']): Promise<void> | null {
   const noting = handingOver?.() ?? null
   noting?.catch(() => {})
   return noting
