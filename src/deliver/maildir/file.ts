@@ -9,7 +9,7 @@ import { diskError } from '../disk/disk-error.ts'
 import { type FileSystem, lstatOrNull } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import type { Folders } from './folders.ts'
-import { publish } from './link.ts'
+import { isFolderGone, publish } from './link.ts'
 import { sizedName } from './name.ts'
 import type { Parcel } from './parcel.ts'
 
@@ -136,10 +136,10 @@ export class MaildirFile {
     this.#stage = 'over'
     try {
       await this.#maildir.fileSystem.unlink(this.#target)
-      this.#refuse(this.#error(reason))
+      this.#refuse(this.#error(reason, { scope: 'destination' }))
     } catch {
       // A reader has moved it, or it cannot be removed: it may be kept, or lost in a power cut.
-      this.#refuse(this.#error(reason, { verdict: 'unknown' }))
+      this.#refuse(this.#error(reason, { verdict: 'unknown', scope: 'destination' }))
     }
   }
 
@@ -179,12 +179,14 @@ export class MaildirFile {
     } catch {
       verdict = 'unknown'
     }
+    const facts =
+      wasLinking && (await isFolderGone(fileSystem, this.#tmp, reason)) ? { scope: 'destination' as const } : {}
     try {
       if (created && !('file' in this.parcel.content)) await fileSystem.unlink(this.#tmp)
     } catch {
       // A later sweep removes it.
     }
-    if (reason !== null) this.#refuse(this.#error(reason, { verdict }))
+    if (reason !== null) this.#refuse(this.#error(reason, { verdict, ...facts }))
   }
 
   #refuse(error: DeliveryError): void {

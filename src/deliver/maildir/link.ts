@@ -46,3 +46,13 @@ async function isSame(fileSystem: FileSystem, tmp: string, target: string): Prom
   const here = await lstatOrNull(fileSystem, tmp)
   return here !== null && here.ino === there.ino && here.dev === there.dev
 }
+
+/** Could the file not be linked because new/ itself is gone? Then no other can be either. Where the file is gone, that says nothing about
+ *  the next one (D021). */
+export async function isFolderGone(fileSystem: FileSystem, tmp: string, reason: unknown): Promise<boolean> {
+  try {
+    return errnoOf(reason) === 'ENOENT' && (await lstatOrNull(fileSystem, tmp)) !== null
+  } catch {
+    return false
+  }
+}

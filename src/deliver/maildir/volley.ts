@@ -12,7 +12,7 @@ import type { Done, Failure, Writing } from '../disk/thread.ts'
 import { within } from '../disk/time-limit.ts'
 import type { Right } from '../right.ts'
 import { CREATE, fileError, type OpenMaildir, PRIVATE } from './file.ts'
-import { publish } from './link.ts'
+import { isFolderGone, publish } from './link.ts'
 import { fileName, sizedName } from './name.ts'
 import { believable, type ParcelRules } from './parcel.ts'
 
@@ -223,7 +223,8 @@ export class MaildirVolley implements Volley {
       await publish(fileSystem, this.#tmps[at] ?? '', target)
     } catch (error) {
       const isThere = await mayBeThere(fileSystem, target)
-      this.#fail(at, error, undefined, isThere && errnoOf(error) !== 'EEXIST' ? 'unknown' : 'temporary')
+      const scope = (await isFolderGone(fileSystem, this.#tmps[at] ?? '', error)) ? 'destination' : undefined
+      this.#fail(at, error, scope, isThere && errnoOf(error) !== 'EEXIST' ? 'unknown' : 'temporary')
     }
   }
 
@@ -237,7 +238,7 @@ export class MaildirVolley implements Volley {
       // A reader has moved it, or it cannot be removed: it may be kept, or lost in a power cut.
       verdict = 'unknown'
     }
-    this.#errors[at] ??= fileError(this.#maildir, reason, { verdict, isNamed: true })
+    this.#errors[at] ??= fileError(this.#maildir, reason, { verdict, scope: 'destination', isNamed: true })
   }
 
   #fail(

@@ -2,7 +2,7 @@
 // three ways: message by message, in volleys, and in volleys that another thread works on, of which the next is begun before the one
 // before has its names, as the lane does it. In each way what is told is so, nothing counts before it is durable, and in the end each
 // message is there once. By default a part of the table; POPFETCH_TABLE=all plays all of it.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -362,5 +362,19 @@ describe('whatever happens just before a call, no message is lost, and none come
       found.push(...faults.map((fault) => `answer ${skip}: ${fault}`))
     }
     expect(found.join('\n')).toBe('')
+  })
+
+  test.each(WAYS)('new/ that is gone fails for all, a file that is gone from tmp/ for itself: %s', async (way) => {
+    const cell = { call: 'link', of: 'tmp', place: IN_BATCH } as const
+    const scopesOf = ({ told: all }: Result): readonly string[] =>
+      all.map((each) => (each === 'delivered' ? each : `${each.verdict}, ${each.scope}`))
+    const file = await play({ ...aimedAt(cell), ...happens }, way, ({ root }) =>
+      rmSync(`${root}/tmp/${nameOf(IN_BATCH)}`),
+    )
+    expect(scopesOf(file)).toEqual(BODIES.map((_, at) => (at === IN_BATCH ? 'temporary, message' : 'delivered')))
+    const folder = await play({ ...aimedAt(cell), ...happens }, way, ({ root }) =>
+      renameSync(`${root}/new`, `${root}/away`),
+    )
+    expect(scopesOf(folder).slice(IN_BATCH)).toEqual(Array(IN_BATCH * 2).fill('temporary, destination'))
   })
 })

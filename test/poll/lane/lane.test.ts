@@ -1,5 +1,5 @@
 // The lane does what the usual road does, and what is not plain comes on the usual road, without being asked for twice.
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Beginning, Ledger } from '../../../src/ledger/ledger.ts'
@@ -328,4 +328,22 @@ describe('what is not plain', () => {
     expect(report.delivered + report.deferred).toBe(100)
     expect(retrieved().length).toBe(100)
   })
+
+  test.each(['lane', 'apart', 'usual'])(
+    'a Maildir whose new/ is gone takes nothing more: the rest is not asked for (%s)',
+    async (road) => {
+      vi.stubEnv('POPFETCH_ROAD', road)
+      scene.fill(900, 100)
+      scene.server.faults.onCommand = (verb, number) => {
+        if (verb === 'RETR' && number === '30') renameSync(scene.path('inbox/new'), scene.path('inbox/away'))
+        return 'serve'
+      }
+      expect(await scene.poll()).toMatchObject({ outcome: 'failed', deleted: 0, error: { code: 'ERR_DELIVERY' } })
+      expect(retrieved().length).toBeLessThan(900)
+      scene.server.faults.onCommand = () => 'serve'
+      renameSync(scene.path('inbox/away'), scene.path('inbox/new'))
+      await scene.poll()
+      expect(scene.subjects()).toEqual(upTo(1000))
+    },
+  )
 })
