@@ -37,8 +37,9 @@ export const HEALTHY: Readonly<Record<Stage, string>> = {
 export class AnsweringServer implements AsyncDisposable {
   /** All that it took, in their order. */
   readonly messages: string[] = []
-  /** What it answers to this step of this transaction (they are counted from 1 on, over all connections); null: as a healthy server. */
-  oddAt: (stage: Stage, transaction: number) => Odd | null = () => null
+  /** What it answers to this step of this transaction (they are counted from 1 on, over all connections), and at `dot` to this message;
+   *  null: as a healthy server. */
+  oddAt: (stage: Stage, transaction: number, message: string) => Odd | null = () => null
   connections = 0
   /** Messages that came over a connection behind a transaction with a doubtful answer. */
   takenBehind = 0
@@ -152,7 +153,7 @@ class Served {
   }
 
   #answer(stage: Stage, message = ''): void {
-    const odd = this.#server.oddAt(stage, this.#transaction)
+    const odd = this.#server.oddAt(stage, this.#transaction, message)
     const text = odd?.text ?? HEALTHY[stage]
     this.#answers.push(text)
     if (stage === 'RCPT' && text.startsWith('2')) this.#recipients++
