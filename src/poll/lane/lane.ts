@@ -149,7 +149,7 @@ export class Lane implements BurstOwner {
     return this.#turns.isStopped ? 0 : this.#mostInBatch - this.#turns.filling.count
   }
 
-  came(first: number, _: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null {
+  came(first: number, starts: readonly number[], ends: readonly number[]): Buffer | null {
     const { run, tally } = this.#visit
     const batch = this.#turns.filling
     let bytes = 0
@@ -241,7 +241,7 @@ export class Lane implements BurstOwner {
 
   /** Gives what is to be done to settle it. */
   async #relayAll(batch: Batch, relay: Relay): Promise<() => Promise<void>> {
-    await relay.begin(batch.count, (row) => this.#relayed(batch, row))
+    await relay.giveOut(batch.count, (row) => this.#relayed(batch, row))
     if (relay.isOver) this.#burst?.dissolve()
     this.#settled += batch.count
     // Each is settled by itself.

@@ -2,16 +2,17 @@
 // offers it, with the same steps in the same order: its turn, its place, the record that it is handed over, the record of what became of
 // it. What is saved is all that comes before that: no spool and no job while a message is received.
 //
-// They go in rows, as many as go there at once: under one turn and one place, the next of a row is announced with the end of the one
-// before, as long as nobody else waits for a place and nothing is amiss. Rows take their messages from the batch one by one, so that one
-// that takes long holds up no other.
+// They go in sequences, as many as go there at once. A sequence keeps one turn and one place. The next message of a sequence is announced
+// in one write with the end of the one before (smtp/line/line.ts), if nobody else waits for a place and nothing is amiss there. Its
+// content goes only after the one before was taken, and once its own hand-over is durable. Announced is not offered: an announced message may
+// still be offered on the usual road.
 //
-// Whatever is not taken ends the lane. That message goes on in hand-over.ts, with the error, and keeps its place until it is settled there
-// (S042). Those that were not offered are offered there. The one rule: what was offered here is not offered again. One that was announced
-// when the destination turned out to be closed was not: nothing of it went but its envelope.
+// Whatever is not taken ends the relay at once, and the lane when the batch has been given out. That message goes on in hand-over.ts, with
+// the error, and keeps its place until it is settled there (S042). Until then each sequence leaves its message to the usual road. The one
+// rule: what was offered here is not offered again.
 //
-// Limits: the memory of two messages a row (`memoryBesides`), besides that of the batches. What goes over the wire is a copy of each, as
-// on the usual road.
+// Limits: the memory of two messages a sequence (`memoryBesides`), besides that of the batches. What goes over the wire is a copy of each,
+// as on the usual road.
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import type { Attempt, Following } from '../../deliver/destination.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
@@ -35,11 +36,11 @@ export interface Relayed {
 }
 
 /** Messages that go there one behind the other, under one turn and one place. */
-interface Row {
+interface Sequence {
   /** Offered, or to be offered next; null: none is left. */
-  first: Offer | null
-  /** Announced with the end of the first one; null: none is, or not yet. */
-  second: Offer | null
+  current: Offer | null
+  /** Announced with the end of the current one, or to be announced; null: none is, or not yet. */
+  announced: Offer | null
 }
 
 interface Offer {
@@ -49,8 +50,8 @@ interface Offer {
 
 const GONE = AbortSignal.abort()
 
-/** What the messages of the rows take at most, of these sizes, besides the batches: of each row one that is offered, and one that is
- *  announced. */
+/** What the messages of the sequences take at most, of these sizes, besides the batches: of each sequence one that is offered, and one
+ *  that is announced. */
 export function memoryBesides({ target, volleys }: LanePlace, sizesBytes: readonly number[]): number {
   if (volleys !== null) return 0
   const largestBytes = sizesBytes.reduce((largest, size) => Math.max(largest, size), 0)
@@ -61,15 +62,14 @@ export class Relay {
   readonly #place: LanePlace
   readonly #visit: Visit
   readonly #road: UsualRoad
-  /** Messages that are offered, or wait for that: one of each row. */
-  #offered = 0
-  /** All that were begun and whose record is not durable yet. */
-  #open = 0
-  /** Messages of the batch that are not on their way yet. */
-  #left = 0
-  /** Gives the next one of them; null: all were given. */
+  #sequences = 0
+  /** Messages that were given out, and whose outcome is not durable yet. */
+  #unrecorded = 0
+  /** Messages of the batch that are not given out yet. */
+  #toGive = 0
+  /** Gives out the next one of them; null: all were given. */
   #next: () => Relayed | null = () => null
-  /** Tells whoever waits that one of these is less. */
+  /** Tells whoever waits that one of these is less. One waits at a time: `ended` is not called while `giveOut` waits. */
   #wake: (() => void) | null = null
   /** Something was not taken, or could not be recorded, or nothing may be offered any more: the rest is not for the lane. */
   #isOver = false
@@ -86,31 +86,31 @@ export class Relay {
     return this.#isOver
   }
 
-  /** Resolves when the last of so many is on its way: as many are at once as go there at once, so that one that takes long holds up no
-   *  other. `messageOf` is called once for each, in their order, and never later. */
-  async begin(count: number, messageOf: (row: number) => Relayed): Promise<void> {
-    this.#left = count
+  /** Resolves when the last of `count` messages has been given to a sequence. As many sequences run as the destination has places, so a
+   *  slow message holds up no other. `messageOf` is called once for each, in their order, and never later. */
+  async giveOut(count: number, messageOf: (row: number) => Relayed): Promise<void> {
+    this.#toGive = count
     this.#next = () => {
-      if (this.#left === 0) return null
-      const relayed = messageOf(count - this.#left--)
+      if (this.#toGive === 0) return null
+      const relayed = messageOf(count - this.#toGive--)
       // Nothing is counted before it is there, or `ended` would wait for it.
-      this.#open++
-      if (this.#left === 0) this.#awake()
+      this.#unrecorded++
+      if (this.#toGive === 0) this.#awake()
       return relayed
     }
-    while (this.#left > 0) {
-      const relayed = this.#offered < this.#place.target.handOvers.count ? this.#next() : null
+    while (this.#toGive > 0) {
+      const relayed = this.#sequences < this.#place.target.handOvers.count ? this.#next() : null
       if (relayed === null) await this.#less()
       else {
-        this.#offered++
-        void this.#row(relayed)
+        this.#sequences++
+        void this.#sequence(relayed)
       }
     }
   }
 
-  /** Resolves when all that was begun has come to its end. */
+  /** Resolves when all that was given out has come to its end. */
   async ended(): Promise<void> {
-    while (this.#open > 0) await this.#less()
+    while (this.#unrecorded > 0) await this.#less()
   }
 
   #less(): Promise<void> {
@@ -123,45 +123,46 @@ export class Relay {
   }
 
   #closed(): void {
-    this.#open--
+    this.#unrecorded--
     this.#awake()
   }
 
   /** Never rejects. */
-  async #row(relayed: Relayed): Promise<void> {
-    const row: Row = { first: null, second: null }
-    row.first = this.#offerOf(relayed, row)
+  async #sequence(relayed: Relayed): Promise<void> {
+    const sequence: Sequence = { current: null, announced: null }
+    sequence.current = this.#offerOf(relayed, sequence)
     try {
-      await this.#offerHere(row)
+      await this.#offerHere(sequence)
     } catch (error) {
       // A bug: it stays begun, and the next poll looks for it first (P2).
       this.#isOver = true
-      const { first } = row
-      row.first = null
-      if (first !== null) {
-        await this.#road.notRecorded(this.#jobOf(first.relayed), error)
+      const { current } = sequence
+      sequence.current = null
+      if (current !== null) {
+        await this.#road.notRecorded(this.#jobOf(current.relayed), error)
         this.#closed()
       }
     }
-    await this.#leave(row)
-    this.#offered--
+    await this.#giveBack(sequence)
+    this.#sequences--
     this.#awake()
   }
 
-  /** What is left of it was not offered: it waits on the usual road for its turn as any other. Until then no other row begins. */
-  async #leave(row: Row): Promise<void> {
-    const left = [row.first, row.second].filter((offer) => offer !== null)
-    row.first = row.second = null
-    await Promise.all(left.map((offer) => this.#leaveOne(offer)))
+  /** What is left of it was not offered: it waits on the usual road for its turn as any other. Until then this sequence still counts, so
+   *  that no other one takes its place. */
+  async #giveBack(sequence: Sequence): Promise<void> {
+    const rest = [sequence.current, sequence.announced].filter((offer) => offer !== null)
+    sequence.current = sequence.announced = null
+    await Promise.all(rest.map((offer) => this.#giveBackOne(offer)))
   }
 
-  async #leaveOne({ relayed }: Offer): Promise<void> {
+  async #giveBackOne({ relayed }: Offer): Promise<void> {
     this.#isOver = true
     await this.#road.offer(this.#jobOf(relayed), relayed.message, null)
     this.#closed()
   }
 
-  #offerOf(relayed: Relayed, row: Row): Offer {
+  #offerOf(relayed: Relayed, sequence: Sequence): Offer {
     const { lease, run } = this.#visit
     const { intent, message } = relayed
     const { recipient } = this.#place
@@ -172,10 +173,10 @@ export class Relay {
       if (!isHandedOver && this.#isShut) throw this.#held
       isHandedOver = true
       await run.ledger.handOver(lease, [delivery])
-      // The answer may have come while we slept.
+      // The computer may have slept meanwhile, and the lease be lost.
       lease.requireHeld()
     }
-    const following = (): Following | null => this.#following(row)
+    const following = (): Following | null => this.#following(sequence)
     return { relayed, attempt: { intent, origin: message.origin, recipient, handingOver, following, right: lease } }
   }
 
@@ -197,19 +198,21 @@ export class Relay {
     return !target.probing && places.every((place) => this.#visit.run.doors.isClean(place))
   }
 
-  /** The one behind the first: only where nobody else waits for a place there, and nothing is amiss. */
-  #following(row: Row): Following | null {
+  /** The one behind the current one: only where nobody else waits for a place there, and nothing is amiss. */
+  #following(sequence: Sequence): Following | null {
     const { target } = this.#place
-    if (row.second === null) {
+    if (sequence.announced === null) {
       if (this.#isShut || target.handOvers.isWanted || !this.#isClean) return null
       const relayed = this.#next()
-      row.second = relayed === null ? null : this.#offerOf(relayed, row)
+      sequence.announced = relayed === null ? null : this.#offerOf(relayed, sequence)
     }
-    return row.second === null ? null : { attempt: row.second.attempt, message: row.second.relayed.message }
+    return sequence.announced === null
+      ? null
+      : { attempt: sequence.announced.attempt, message: sequence.announced.relayed.message }
   }
 
-  /** What it leaves in `row` was not offered. */
-  async #offerHere(row: Row): Promise<void> {
+  /** What it leaves in `sequence` was not offered. */
+  async #offerHere(sequence: Sequence): Promise<void> {
     const { destinations, envelopeRefusals, run } = this.#visit
     const { target, recipient } = this.#place
     using _ = await destinations.turn(target, recipient)
@@ -217,8 +220,8 @@ export class Relay {
     using handing = new HandingOver()
     if (admitted === null || (await handing.begin(target, run.deliverySignal)) !== null) return
     if (this.#isShut) return
-    while (row.first !== null) {
-      const { relayed, attempt } = row.first
+    while (sequence.current !== null) {
+      const { relayed, attempt } = sequence.current
       const { message } = relayed
       // Something came between: it is only given up, with the session that may be kept for it.
       const isLate = this.#isShut
@@ -229,7 +232,7 @@ export class Relay {
       } catch (thrown) {
         this.#isOver = true
         if (isLate || thrown === this.#held) return
-        row.first = null
+        sequence.current = null
         const tried = { error: asPopfetchError(thrown, 'message'), since, handing }
         await this.#road.offer(this.#jobOf(relayed), message, tried)
         this.#visit.tally.progress()
@@ -243,10 +246,11 @@ export class Relay {
         outcome,
         received: relayed.received,
       })
-      row.first = row.second
-      row.second = null
-      // Not after the commit: the next hand-over goes with the same one, behind it. The next one of the row has the same place.
-      if (row.first === null) handing[Symbol.dispose]()
+      sequence.current = sequence.announced
+      sequence.announced = null
+      // Freed before the commit: the next hand-over is queued behind this record, and goes in the same commit. The next one of the
+      // sequence has the same place.
+      if (sequence.current === null) handing[Symbol.dispose]()
       void this.#recorded(relayed, recorded, taken)
       // Until then the turn is kept.
       await taken.catch(() => {})

@@ -10,9 +10,9 @@ export interface BurstOwner {
   mayAsk(): boolean
   /** How many more messages the memory takes now. Where it is 0, `goOn` is called later. */
   room(): number
-  /** The messages that lie in `memory` from `starts[i]` to `ends[i]`: the one numbered `first`, in the order in which they were asked
-   *  for, and those behind it. They stay there. Returns other memory for what comes next, of the same size; null: it goes on there. */
-  came(first: number, memory: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null
+  /** The messages that lie in the memory of now from `starts[i]` to `ends[i]`: the one numbered `first`, in the order in which they were
+   *  asked for, and those behind it. They stay there. Returns other memory for what comes next, of the same size; null: it goes on there. */
+  came(first: number, starts: readonly number[], ends: readonly number[]): Buffer | null
   /** It is over. Those from `from` up to `to`, perhaps none, were asked for and have not come: call `retrieve` of the session for each at
    *  once, in this order. Those before `together` were on the wire at the same time as others. */
   dissolved(from: number, to: number, together: number): void
@@ -116,8 +116,8 @@ export class Burst {
         const first = this.#answered
         this.#answered += count
         for (let at = first; at < this.#answered; at++) this.#onWireBytes -= lengthOf(this.#numbers[at] ?? 0)
-        const { memory, starts, ends } = cutter
-        const next = this.owner.came(first, memory, starts, ends)
+        const { starts, ends } = cutter
+        const next = this.owner.came(first, starts, ends)
         cutter.clear()
         if (next !== null) cutter.moveTo(next)
       }

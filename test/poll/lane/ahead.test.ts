@@ -101,7 +101,7 @@ class Lane {
       const first = this.came
       this.came += some
       const ends = starts.map((start) => start + TEXT.length)
-      this.#memory = owner.came(first, this.#memory, starts, ends) ?? this.#memory
+      this.#memory = owner.came(first, starts, ends) ?? this.#memory
       this.#send()
     }
   }

@@ -25,8 +25,10 @@ class Bursting implements BurstOwner, BurstLine {
   back: { readonly from: number; readonly to: number; readonly together: number } | null = null
   end: ReturnType<Burst['end']> | null = null
 
+  #memory: Buffer = Buffer.alloc(MEMORY_BYTES)
+
   constructor() {
-    this.burst = new Burst(this, this, Buffer.alloc(MEMORY_BYTES))
+    this.burst = new Burst(this, this, this.#memory)
   }
 
   /** Messages `from` to `to`, each announced with the size of BODY. */
@@ -36,6 +38,12 @@ class Bursting implements BurstOwner, BurstLine {
       numbers,
       numbers.map(() => BODY.length),
     )
+  }
+
+  /** In other memory. */
+  goOn(): void {
+    this.#memory = Buffer.alloc(MEMORY_BYTES)
+    this.burst.goOn(this.#memory)
   }
 
   comes(text: string): boolean {
@@ -50,8 +58,9 @@ class Bursting implements BurstOwner, BurstLine {
     return this.free
   }
 
-  came(_: number, memory: Buffer, starts: readonly number[], ends: readonly number[]): Buffer | null {
-    this.messages.push(starts.map((start, at) => memory.toString('latin1', start, ends[at])))
+  came(_: number, starts: readonly number[], ends: readonly number[]): Buffer | null {
+    this.messages.push(starts.map((start, at) => this.#memory.toString('latin1', start, ends[at])))
+    this.#memory = this.other ?? this.#memory
     this.free -= starts.length
     return this.other
   }
@@ -110,7 +119,7 @@ describe('what is asked for', () => {
     expect(bursting.comes(ANSWER + ANSWER + ANSWER)).toBe(true)
     expect(bursting.messages.flat()).toHaveLength(3)
     bursting.ask(6, 7)
-    bursting.burst.goOn(Buffer.alloc(MEMORY_BYTES))
+    bursting.goOn()
     expect(bursting.sent).toEqual([commands(1, 2, 3)])
   })
 })
@@ -123,7 +132,7 @@ describe('what comes', () => {
     expect(bursting.comes(ANSWER + ANSWER + ANSWER)).toBe(true)
     expect(bursting.messages).toEqual([[BODY, BODY]])
     bursting.free = 2
-    bursting.burst.goOn(Buffer.alloc(MEMORY_BYTES))
+    bursting.goOn()
     expect(bursting.messages).toEqual([[BODY, BODY], [BODY]])
     expect(bursting.back).toBeNull()
   })
@@ -165,7 +174,7 @@ describe('what comes', () => {
     bursting.free = 0
     bursting.comes(ANSWER)
     bursting.free = 1
-    bursting.burst.goOn(Buffer.alloc(MEMORY_BYTES))
+    bursting.goOn()
     expect(bursting.clock.slice(1)).toEqual([
       [ANSWER.length, false, true],
       [0, true, false],
@@ -196,7 +205,7 @@ describe('its end', () => {
     bursting.comes(`${ANSWER}-ERR no\r\n`)
     expect(bursting.back).toBeNull()
     bursting.free = 1
-    bursting.burst.goOn(Buffer.alloc(MEMORY_BYTES))
+    bursting.goOn()
     expect(bursting.back).toEqual({ from: 1, to: 2, together: 2 })
   })
 

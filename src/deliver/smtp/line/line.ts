@@ -2,13 +2,12 @@
 // message with it costs four turns of the event loop and three streams, and takes the answers one at a time. Here a message is
 // two writes, where the server offers PIPELINING (RFC 2920): the envelope with DATA, and the content with its dot. Every command
 // and every reply is told to the conversation first, which decides whether it may go on. One rule: no content without 354, and no
-// end of it without `handingOver`. Behind a message that was taken, `handingOver` is called as soon as the envelope is said, and not only
-// when the content is wanted: so the record of the one before and that of this one are one commit, and the content goes without a wait.
-// At most one message a connection is in doubt after a kill, as before (S042).
+// end of it without `handingOver`. After a message was taken, `handingOver` of the next is called together with its envelope. So both
+// records share one commit, and the content need not wait after 354. At most one message a connection is in doubt after a kill (S042).
 //
 // Where the next message is known, its envelope and DATA go in one write with the end of the one before (RFC 2920 3.1): one write and
 // one wait a message. What is answered to them is looked at only when that message is sent: so everybody else sees one message after the
-// other, as ever. Until then the connection is for that message alone, and whoever gives it up can only destroy it.
+// other. Until then the connection is for that message alone, and whoever gives it up can only destroy it.
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { Dots } from './dots.ts'
@@ -107,8 +106,8 @@ export class Line {
     this.#sending = sending
     if (this.#pipelines) {
       this.#together(this.#envelopeOf(transaction))
-      // It will want this one as well: so that is noted meanwhile, with what became of the one before it.
-      if (this.#hasTaken && Buffer.isBuffer(transaction.content)) sending.noting = begun(transaction.handingOver)
+      // The server took the last message and will probably take this one. So the hand-over is recorded while it answers.
+      if (this.#hasTaken && Buffer.isBuffer(transaction.content)) sending.noting = noted(transaction.handingOver)
       // What was answered already.
       if (this.#held.includes('\n')) this.#linesCame()
     } else this.#command(['MAIL'], [this.#mailOf(transaction)])
@@ -175,7 +174,7 @@ export class Line {
     for (const [at, line] of lines.entries()) {
       if (this.#ahead !== null && this.#sending === null) {
         this.#held = [...lines.slice(at), this.#held].join('\n')
-        this.#lookAhead()
+        this.#checkAhead()
         return
       }
       this.#lineCame(line.endsWith('\r') ? line.slice(0, -1) : line)
@@ -183,9 +182,9 @@ export class Line {
     }
   }
 
-  /** What was asked ahead has three replies, of which the last is no 2xx: else something was answered twice, and nobody knows what the
+  /** Is an answer one too many? What was asked ahead has three replies, of which the last is no 2xx: else something was answered twice, and nobody knows what the
    *  message before was answered (D049). */
-  #lookAhead(): void {
+  #checkAhead(): void {
     const replies = this.#held
       .split('\n')
       .slice(0, -1)
@@ -322,7 +321,7 @@ export class Line {
 }
 
 /** Whoever waits for it hears how it ended, and perhaps nobody waits. */
-function begun(handingOver: Transaction['handingOver']): Promise<void> | null {
+function noted(handingOver: Transaction['handingOver']): Promise<void> | null {
   const noting = handingOver?.() ?? null
   noting?.catch(() => {})
   return noting

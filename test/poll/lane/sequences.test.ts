@@ -1,4 +1,4 @@
-// Several rows of messages on their way to one mail server over the lane: of one account over several connections, and of two accounts
+// Several sequences of messages on their way to one mail server over the lane: of one account over several connections, and of two accounts
 // over one. Each has its place there, and what one is answered counts once.
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -92,7 +92,7 @@ test.each([1, 2, 4])(
   },
 )
 
-test('what one row is answered of the destination is counted once, though another row has announced a message there', async () => {
+test('what one sequence is answered of the destination is counted once, though another one has announced a message there', async () => {
   fill('ann', 8)
   const closed = Promise.withResolvers<null>()
   let asked = 0
