@@ -1,7 +1,7 @@
 // What is found after polls, as two roads are to leave it alike: without random names and moments.
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import type { EntryKey } from '../../../src/ledger/ledger.ts'
+import type { EntryKey, Ledger } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { Scene } from '../scene.ts'
 
@@ -39,6 +39,10 @@ function nameOf({ key }: Recorded): string {
 /** All that the ledger knows of the messages, but for what differs at every poll. */
 export async function recordsOf(scene: Scene): Promise<readonly object[]> {
   await using ledger = await openLedger(scene.path('state/state.db'))
+  return await recordsIn(ledger, scene)
+}
+
+export async function recordsIn(ledger: Pick<Ledger, 'records'>, scene: Scene): Promise<readonly object[]> {
   const all: Recorded[] = []
   for await (const slice of ledger.records.list(scene.name, 'all'))
     for (const { firstSeenMs: _, deliveredMs, deliveries, ...record } of slice)
