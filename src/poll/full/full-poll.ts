@@ -8,7 +8,6 @@ import { showPlan } from '../compare/dry-run.ts'
 import { learnHeaders } from '../compare/learn-headers.ts'
 import { recordListing } from '../compare/record-listing.ts'
 import { leaveMark } from '../idle/idle.ts'
-import { foresee } from '../lane/road.ts'
 import { guard } from '../plan/guards.ts'
 import { quit } from '../quit.ts'
 import { remove } from '../removal.ts'
@@ -18,6 +17,7 @@ import { keptAlive, type SessionEnd } from '../sessions.ts'
 import { DeletedBefore } from '../transfer/deleted-before.ts'
 import { transferOn } from '../transfer/onward.ts'
 import type { OpenVisit, Visit } from '../visit.ts'
+import { foresee } from './foresee.ts'
 
 /** Where a step rejects, whoever opened the session closes it without QUIT. */
 export async function fullPoll(listing: Listing, open: OpenVisit): Promise<SessionEnd> {

@@ -2,26 +2,16 @@
 // where memory is short, and the session where no burst is possible; then all take the usual road. The lane is for what is plain:
 // new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
 // roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
-import type { Configuration } from '../../config/schema.ts'
 import type { Volleys } from '../../deliver/destination.ts'
-import { expectHands } from '../../deliver/disk/hands.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
 import type { Jobs } from '../route/due.ts'
 import type { Target } from '../run/destinations.ts'
-import { isOurProcess } from '../run/own-process.ts'
 import type { Visit } from '../visit.ts'
 import { MOST_PLAIN_BYTES } from './batch.ts'
 
-/** For tests: `lane` or `usual` forces one of them, `apart` the lane with another thread for the files of a Maildir. */
-const VARIABLE = 'POPFETCH_ROAD'
-
 /** The fewest messages that the lane is used for. */
 const LEAST = 32
-/** The fewest new messages that a thread is made for: it takes some 30 ms and 12 MB. */
-const LEAST_APART = 2000
-/** A longer listing takes memory that the thread would take as well (P5). */
-const MOST_LISTED_APART = 40_000
 
 /** Where the lane leads. */
 export interface LanePlace {
@@ -38,16 +28,9 @@ export interface Stretch {
   readonly lane: LanePlace | null
 }
 
-/** Called once the listing is counted: `listed` messages, of which at most `new` are new. A thread that works on their files is to be
- *  there when the first of them come. Only in a process of our own: others may not want one. */
-export async function foresee(
-  { listed, new: mostNew }: { readonly listed: number; readonly new: number },
-  configuration: Pick<Configuration, 'destinations'>,
-): Promise<void> {
-  const road = process.env[VARIABLE]
-  if (road === 'apart') return await expectHands()
-  if (road !== undefined || mostNew < LEAST_APART || listed > MOST_LISTED_APART || !isOurProcess()) return
-  if ([...configuration.destinations.values()].some(({ type }) => type === 'maildir')) void expectHands()
+/** For tests: `lane` or `usual` forces one of them, `apart` the lane with another thread for the files of a Maildir. */
+export function forcedRoad(): string | undefined {
+  return process.env['POPFETCH_ROAD']
 }
 
 /** All of `jobs`. What the lane takes comes first: between two stretches the line falls silent, so large messages among small ones would
@@ -61,7 +44,7 @@ export function stretchesOf(jobs: Jobs, mayBeKnown: boolean, visit: Visit): read
   const mostBytes = Math.min(MOST_PLAIN_BYTES, visit.account.maxSizeBytes ?? Infinity)
   for (const fetch of fetches) (isPlain(fetch, mostBytes) ? plain : others).push(fetch)
   const [first] = plain
-  if (first === undefined || plain.length < leastOf(process.env[VARIABLE])) return usual
+  if (first === undefined || plain.length < leastOf(forcedRoad())) return usual
   const lane = placeOf(jobs, first)
   if (lane === null) return usual
   const stretch = { fetches: plain, lane }

@@ -1,7 +1,7 @@
 // For which mailboxes a thread is made that works on the files. In a file of its own: it makes the process popfetch's.
 import { afterEach, expect, test, vi } from 'vitest'
 import { expectedHands } from '../../../src/deliver/disk/hands.ts'
-import { foresee } from '../../../src/poll/lane/road.ts'
+import { foresee } from '../../../src/poll/full/foresee.ts'
 import { takeProcess } from '../../../src/poll/run/own-process.ts'
 import type { Configuration, DestinationConfig } from '../../../src/config/schema.ts'
 
