@@ -139,7 +139,7 @@ export class Lane implements BurstOwner {
     if (!this.#isOver && this.#burst !== null) this.#begun.giveTo(this.#burst)
   }
 
-  // What the burst asks, and tells.
+  // What the burst asks, and tells
 
   mayAsk(): boolean {
     return !this.#road.stopped
@@ -174,6 +174,21 @@ export class Lane implements BurstOwner {
     return null
   }
 
+  dissolved(from: number, to: number, together: number): void {
+    this.#end()
+    for (const [at, job] of this.#begun.jobs(from, to).entries()) this.#road.receive(job, from + at < together)
+    this.#turns.over()
+  }
+
+  /** Reads nothing until `paced` resolves. */
+  #hold(paced: Promise<void>): void {
+    const { session } = this.#visit
+    const resume = session.pause()
+    paced.then(resume, (error: unknown) => session.abandon(asPopfetchError(error)))
+  }
+
+  // Work
+
   /** Works on the rows of `batch` up to `count`. */
   #work(batch: Batch, count: number): void {
     const { account } = this.#visit
@@ -190,19 +205,6 @@ export class Lane implements BurstOwner {
       this.#work(batch, Math.min(batch.worked + SLICE, batch.count))
     }
     this.#work(batch, batch.count)
-  }
-
-  dissolved(from: number, to: number, together: number): void {
-    this.#end()
-    for (const [at, job] of this.#begun.jobs(from, to).entries()) this.#road.receive(job, from + at < together)
-    this.#turns.over()
-  }
-
-  /** Reads nothing until `paced` resolves. */
-  #hold(paced: Promise<void>): void {
-    const { session } = this.#visit
-    const resume = session.pause()
-    paced.then(resume, (error: unknown) => session.abandon(asPopfetchError(error)))
   }
 
   /** The filling batch is due when a whole turn of the event loop brought no whole message, or when all that is begun has come. So from
