@@ -88,8 +88,8 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   using destinations = new AccountDestinations(poll)
   const visit: OpenVisit = { ...poll, session, destinations }
   const listed = list(visit)
-  // An account that is new has mail, mostly: the code for it is loaded while the server makes its lists.
-  if (poll.history.record.lastSuccessMs === null) void fullPoll().catch(() => {})
+  // An account that is new has mail, mostly: the code for it is loaded while the server makes its lists, which are asked for first.
+  if (poll.history.record.lastSuccessMs === null) setImmediate(() => void fullPoll().catch(() => {}))
   const listing = await listed
   if (listing === null) return await endIdle(visit)
   const inFull = await fullPoll()

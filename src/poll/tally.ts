@@ -187,7 +187,7 @@ export class Tally {
 
   /** Did a destination not take it in this poll, for the message's own sake? */
   keptForItself(key: EntryKey): boolean {
-    return this.#kept.get(nameOfMessage(this.#account, key))?.kept === 'own'
+    return this.#kept.size > 0 && this.#kept.get(nameOfMessage(this.#account, key))?.kept === 'own'
   }
 
   /** Does it count as deferred already? */

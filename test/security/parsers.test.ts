@@ -186,6 +186,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/owners.ts': own('/proc and /etc'),
   'src/poll/rests/secret-mark.ts': own('a fact of our own ledger'),
   'src/pop3/listing/ask.ts': server('a line', 'expressions'),
+  'src/pop3/listing/uidl-table.ts': server('250 lines of a listing', 'expressions'),
   'src/status/asked-trouble.ts': own('what the ledger remembers'),
   'src/status/remembered/missed.ts': own('what the ledger remembers'),
   'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),

@@ -79,7 +79,7 @@ export class Suspects {
     const isOver = (fetch: PlannedFetch): boolean =>
       this.#came?.has(nameOf(fetch)) === true || tally.keptForItself(fetch)
     const fetches = planned.filter((fetch) => !isOver(fetch))
-    const harmless = fetches.filter((fetch) => !endedSession(fetch) && !this.#givenBefore.has(nameOf(fetch)))
+    const harmless = fetches.filter((fetch) => !endedSession(fetch) && !this.#wasGivenBefore(fetch))
     const first = quitDrops(session) ? harmless.filter(isFresh) : harmless
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
     const due = fetches.filter((fetch) => endedSession(fetch) && this.#isDue(fetch, run))
@@ -100,6 +100,11 @@ export class Suspects {
     }
     this.#areWaiting = mayGoOn && due.length > 1
     return next === undefined ? [] : [next]
+  }
+
+  #wasGivenBefore(fetch: EntryKey): boolean {
+    // Nearly always none was, and a name is not made for nothing.
+    return this.#givenBefore.size > 0 && this.#givenBefore.has(nameOf(fetch))
   }
 
   #isDue(fetch: EntryKey & Pick<Suspect, 'known'>, { nowMs, options }: Circumstances['run']): boolean {

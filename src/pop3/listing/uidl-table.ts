@@ -87,13 +87,19 @@ export class UidlTable {
 }
 
 /** Is each UIDL longer than the one before it, or as long and later in the order of bytes? So are numbers that count upwards. */
-function areAscending({ edges, texts }: Column, from: number, to: number): boolean {
-  for (let row = Math.max(1, from); row < to; row++) {
-    const before = edges[row - 1] ?? 0
-    const start = edges[row] ?? 0
-    const end = edges[row + 1] ?? 0
-    const longer = end - start - (start - before)
-    if (longer < 0 || (longer === 0 && texts.compare(texts, before, start - 1, start, end - 1) <= 0)) return false
+function areAscending(uidls: Column, from: number, to: number): boolean {
+  for (let row = Math.max(1, from); row < to; row += ROWS_AT_ONCE)
+    if (!areAscendingFew(uidls, row, Math.min(to, row + ROWS_AT_ONCE))) return false
+  return true
+}
+
+/** `from`: 1 or more. Compared as texts: a question to Node for each of the first 5,000 rows takes 7 ms. */
+function areAscendingFew({ edges, texts }: Column, from: number, to: number): boolean {
+  const [first = '', ...others] = texts.toString('latin1', edges[from - 1], (edges[to] ?? 1) - 1).split('\n')
+  let before = first
+  for (const uidl of others) {
+    if (uidl.length < before.length || (uidl.length === before.length && uidl <= before)) return false
+    before = uidl
   }
   return true
 }
