@@ -1,6 +1,7 @@
 // A connection that ends at any stage and at any byte, and one that was kept and is gone.
-import { type AddressInfo, createServer } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { DeliveryError } from '../../../src/errors.ts'
 import { ca } from '../../support/certificates.ts'
 import { ScriptedServer, type Step } from '../../support/smtp-server.ts'
@@ -197,4 +198,18 @@ describe('a lost connection', () => {
     const receipt = await destination(server.port).deliver(attempt(), message(MAIL), never)
     expect(receipt.text).toBe('250 ok')
   })
+})
+
+test('a session that ends in the moment in which it is used again is no server that cannot be reached', async () => {
+  const server = await sink()
+  const smtp = destination(server.port, { concurrency: 1 })
+  const dialled: Socket[] = []
+  const note = (said: unknown): void => void dialled.push((said as { readonly socket: Socket }).socket)
+  subscribe('net.client.socket', note)
+  onTestFinished(() => void unsubscribe('net.client.socket', note))
+  await smtp.deliver(attempt('1'), message(MAIL), never)
+  // Its end is told in the next turn of the event loop only.
+  for (const socket of dialled) socket.destroy()
+  await smtp.deliver(attempt('2'), message(MAIL), never)
+  expect([server.messages.length, server.connections]).toEqual([2, 2])
 })
