@@ -167,6 +167,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/owners.ts': 'reads what only root can write: /etc and /proc',
   'src/deliver/disk/filesystem.ts': 'opens what destinations judge by their own rules',
   'src/deliver/disk/thread.ts': 'makes new files in a Maildir that is open',
+  'src/deliver/disk/open-files.ts': 'reads what only the kernel can write: /proc',
   'src/deliver/disk/own-files.ts': 'opens nothing: makes and looks at the directory of the spool',
   'src/program.ts': 'reads from a descriptor that it is given',
   'src/ledger/sqlite/file.ts': 'looks at what own-file.ts has judged',

@@ -57,6 +57,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/commands/poll/quiet.ts': own('the ledger, which is ours'),
   'src/cli/commands/shell/conversation.ts': own('what the person at the keyboard types'),
   'src/cli/open/mounts.ts': own('what the kernel says of mounts'),
+  'src/deliver/disk/open-files.ts': own('what the kernel says of limits'),
   'src/cli/open/read-ledger.ts': own('our own messages'),
   'src/status/next.ts': own('texts of our own'),
   'src/status/account.ts': own('names of our configuration'),

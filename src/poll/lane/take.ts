@@ -1,8 +1,9 @@
-// The way into the lane and out of it: its memory, and what a bug of it means.
+// The way into the lane and out of it: its memory, the files that it may open, and what a bug of it means.
+import { openFiles } from '../../deliver/disk/open-files.ts'
 import { asPopfetchError } from '../../errors.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import type { Visit } from '../visit.ts'
-import { memoryFor } from './batch.ts'
+import { memoryFor, MOST_IN_BATCH } from './batch.ts'
 import { Lane } from './lane.ts'
 import { memoryBesides } from './relay.ts'
 import type { LanePlace } from './road.ts'
@@ -20,8 +21,13 @@ export async function takeLane(
   const memoryBytes = memoryFor(sizesBytes)
   const batches = place.volleys?.isApart === true ? 3 : 2
   const lentBytes = batches * memoryBytes + memoryBesides(place, sizesBytes)
-  // Too little memory is free: all take the usual road.
-  if (!budget.lend(lentBytes)) return { begun: [], rest: fetches }
+  const files = place.volleys === null ? 0 : batches * Math.min(MOST_IN_BATCH, fetches.length)
+  // Too little memory is free, or too few files may be open: all take the usual road.
+  if (!openFiles.lend(files)) return { begun: [], rest: fetches }
+  if (!budget.lend(lentBytes)) {
+    openFiles.give(files)
+    return { begun: [], rest: fetches }
+  }
   const lane = new Lane(fetches, place, visit, road, { batches, memoryBytes })
   try {
     return await lane.run()
@@ -33,5 +39,6 @@ export async function takeLane(
   } finally {
     await lane.relayed()
     budget.give(lentBytes)
+    openFiles.give(files)
   }
 }

@@ -6,6 +6,7 @@ import type { Beginning, Ledger } from '../../../src/ledger/ledger.ts'
 import { leaseLost } from '../../../src/ledger/lease.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { fileSystems } from '../../../src/deliver/disk/filesystem.ts'
+import { openFiles } from '../../../src/deliver/disk/open-files.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { Scene, upTo } from '../scene.ts'
 import { failing } from './faulty-ledgers.ts'
@@ -175,6 +176,22 @@ describe('the lane', () => {
     const large = ['RETR 16', 'RETR 46', 'RETR 76']
     expect(retrieved().slice(-3)).toEqual(large)
     expect(scene.subjects()).toEqual(upTo(90))
+  })
+
+  test('is not taken where the process may open too few files besides: all comes on the usual road', async () => {
+    take('lane')
+    scene.fill(40)
+    const seen = watched()
+    const lend = vi.spyOn(openFiles, 'lend').mockReturnValue(false)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 40 })
+    expect(seen.batches).toBe(0)
+    lend.mockRestore()
+    scene.fill(40, 40)
+    const lent = vi.spyOn(openFiles, 'lend')
+    const given = vi.spyOn(openFiles, 'give')
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 40 })
+    expect(seen.settled).toBe(40)
+    expect([lent.mock.calls, given.mock.calls]).toEqual([[[80]], [[80]]])
   })
 
   test.each([
