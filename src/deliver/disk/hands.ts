@@ -1,11 +1,12 @@
-// The other thread that works on files (thread.ts), one for the process, while the event loop reads, hashes and records. Where many
-// small messages come, half of the work is calls to the disk. It is asked for in time, for it takes some 30 ms to come. Without it,
-// or when it is gone, volleys do everything themselves. The one rule: what it was asked for and did not answer counts as not known.
+// The other thread that works on files (thread.ts), one for the process, while the event loop reads, hashes and records. Where many small
+// messages come, half of the work is calls to the disk. It is asked for in time, for it takes some 30 ms to come. If it is gone before an
+// order, the volley does that work itself. If it ends during an order, the volley fails: for now while it writes, not known while it links.
+// The one rule: a link that was ordered and not confirmed may be there.
 import type { Worker } from 'node:worker_threads'
 import { crlfModule } from './crlf-block.ts'
 import { type Done, type Linking, type Start, work, type Writing } from './thread.ts'
 
-/** Without work for so long, it ends: a daemon is not to keep its memory. */
+/** It ends after this time without work: a daemon is not to keep its memory. */
 const IDLE_MS = 10_000
 /** Of its heap, which holds names only. */
 const MOST_YOUNG_MB = 1
@@ -39,7 +40,7 @@ export class Hands implements AsyncDisposable {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG_MB, maxOldGenerationSizeMb: MOST_OLD_MB },
     })
-    // Who waits for an answer has a time limit, which keeps the process.
+    // Whoever waits for an answer has a time limit, and its timer keeps the process alive.
     this.#worker.unref()
     this.#worker.on('message', (done: Done) => this.#came(done))
     this.#worker.on('error', (error) => this.#over(error))

@@ -1,8 +1,8 @@
-// Small messages that go into a Maildir together, as columns: no object, promise or closure a message. The steps and their order are
-// those of file.ts and batch.ts: written in tmp/, synced, linked into new/, with one sync of new/ for all before any of them counts.
-// Where a step fails for a file, what was done for it is taken back, and the others go on. Another thread may write and link them
-// (hands.ts), so that the event loop goes on meanwhile. The one rule: nothing is linked before its file is synced and closed, and
-// nothing counts before new/ is synced (D002, D003).
+// Small messages that go into a Maildir together, as columns: no object, promise or closure a message. The steps and their order are those
+// of file.ts and batch.ts: written in tmp/, synced, linked into new/, with one sync of new/ for all before any of them counts. Where a step
+// fails for a file, what was done for it is taken back, or left in tmp/ for a later sweep, and the others go on. Another thread may write
+// and link them (hands.ts), so that the event loop goes on meanwhile. The one rule: nothing is linked before its file is synced and closed,
+// and nothing counts before new/ is synced (D002, D003).
 import { type DeliveryError, errnoOf } from '../../errors.ts'
 import { type Attempt, type Receipt, receiptOf, type Volley } from '../destination.ts'
 import { writePieces } from '../disk/body.ts'
@@ -37,7 +37,8 @@ export class MaildirVolley implements Volley {
   readonly #errors: (DeliveryError | null)[] = []
   /** Some of them may be visible. */
   #isLinking = false
-  /** Nobody waits any more: what is not visible yet never will be. */
+  /** Nobody waits any more: no further file is linked here. A link that was ordered of the other thread may still be made; it is told
+   *  as not known. */
   #isGivenUp = false
 
   /** `maildir.fileSystem` makes its calls at once. With `apart`, all bodies lie in its memory, and stay there until they are delivered. */
@@ -108,7 +109,7 @@ export class MaildirVolley implements Volley {
     const { fileSystem, folders } = this.#maildir
     if (this.#apart?.isThere === true) await this.#writeApart(this.#apart)
     else {
-      // It was there when the first of them came: it ends where nothing comes for a while.
+      // The thread was there when the volley began, and has ended since, as it does without work.
       this.#apart?.each((at, body, prefix, dateMs) => {
         try {
           this.#write(at, body, prefix, dateMs)

@@ -19,17 +19,18 @@
 // To a mail server each message goes by itself, several at once (relay.ts). Each is settled by itself, because a mail server cannot be
 // asked later what it has. The batch is free again once its last message has been copied out.
 //
-// The one rule: the lane judges nothing. What turns out not to be plain goes back to the usual road, in order. An answer that is no
-// `+OK`, is longer or shorter than announced, or does not come at all ends the lane: that message and those asked for after it are read
-// as ordinary answers to RETR (pop3/wire/exchange.ts), and judged in transfer/. Those that are begun and not asked for, and those that are
-// not begun, follow on the usual road. An abort, a lost connection and a time limit end the lane in the same way. Every message that came
-// whole is delivered and settled, in whatever batch it lies, and nothing more is begun: `signal` ends the session, and `deliverySignal`,
-// some time later, ends the deliveries. A message that is not delivered is told in transfer/ as well, and the lane ends. If the ledger
-// cannot commit, the lane ends too. The messages of that batch stay begun, and the next poll looks for them at the destination first
-// (P2). Batches already under way are still delivered, and tried in a commit of their own.
+// The one rule: the lane judges nothing. What turns out not to be plain goes back to the usual road, in order. An answer that is no `+OK`,
+// is longer or shorter than announced, or does not come at all ends the lane: that message and those asked for after it are read as
+// ordinary answers to RETR (pop3/wire/exchange.ts), and judged in transfer/. Those that are begun and not asked for, and those that are not
+// begun, follow on the usual road. An abort, a lost connection and a time limit end the lane in the same way. Every message that came whole
+// is delivered and settled, in whatever batch it lies, and nothing more is begun: `signal` ends the session, and `deliverySignal`, some
+// time later, ends the deliveries. A message that is not delivered is told in transfer/ as well, and the lane ends. If the ledger cannot
+// commit, the lane ends too. The messages of that batch stay begun, and the next poll looks for them at the destination first (P2). Batches
+// already under way are still delivered, and tried in a commit of their own.
 //
-// Limits: the memory of two batches, or three, from the budget of all accounts, and 128 open files each; no more messages begun and not
-// settled than on the usual road, or two batches more; the time limits of the session, and of the Maildir for each batch.
+// Limits: the memory of two batches, or three, from the budget of all accounts, and 128 open files each, all lanes together at most half of
+// what the process may open; no more messages begun and not settled than on the usual road, or two batches more; the time limits of the
+// session, and of the Maildir for each batch.
 import type { Receipt } from '../../deliver/destination.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Settlement } from '../../ledger/ledger.ts'

@@ -1,11 +1,11 @@
-// Messages of a batch on their way to one recipient at a mail server: what a volley is to a Maildir. Each is offered as hand-over.ts
-// offers it, with the same steps in the same order: its turn, its place, the record that it is handed over, the record of what became of
-// it. What is saved is all that comes before that: no spool and no job while a message is received.
+// Messages of a batch on their way to one recipient at a mail server: what a volley is to a Maildir. Each is offered as hand-over.ts offers
+// it, with the same steps in the same order: its turn, its place, the record that it is handed over, the record of what became of it. What
+// is saved is all that comes before that: no spool and no job while a message is received.
 //
 // They go in sequences, as many as go there at once. A sequence keeps one turn and one place. The next message of a sequence is announced
-// in one write with the end of the one before (smtp/line/line.ts), if nobody else waits for a place and nothing is amiss there. Its
-// content goes only after the one before was taken, and once its own hand-over is durable. Announced is not offered: an announced message may
-// still be offered on the usual road.
+// in one write with the end of the one before (smtp/line/line.ts), if nobody else waits for a place and nothing is amiss there. Its content
+// goes only after the one before was taken, and once its own hand-over is durable. Announced is not offered: an announced message may still
+// be offered on the usual road.
 //
 // Whatever is not taken ends the relay at once, and the lane when the batch has been given out. That message goes on in hand-over.ts, with
 // the error, and keeps its place until it is settled there (S042). Until then each sequence leaves its message to the usual road. The one

@@ -1,7 +1,7 @@
 // Which messages take the lane, and which the usual road (transfer/): decided here, from the plan. Two others may still refuse: take.ts
-// where memory is short, and the session where no burst is possible; then all take the usual road. The lane is for what is plain:
-// new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines. Both
-// roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
+// where memory or open files are short, and the session where no burst is possible; then all take the usual road. The lane is for what is
+// plain: new, small, announced with a size, for one Maildir of this machine or one recipient at a mail server, in a session that pipelines.
+// Both roads keep the same promises; the lane is only faster. So in doubt a message takes the usual road.
 import type { Volleys } from '../../deliver/destination.ts'
 import type { PlannedFetch } from '../plan/entry.ts'
 import { closedAt } from '../route/closed.ts'
